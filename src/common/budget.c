@@ -1,0 +1,39 @@
+/* The memory of all echo buffers; the workers use it. See budget.h. */
+#include "common/budget.h"
+
+size_t budget_bytes(uint32_t workers)
+{
+	return sizeof(struct budget) + workers * sizeof(struct budget_account);
+}
+
+static uint64_t held_by_all(const struct budget *budget)
+{
+	uint64_t held = 0;
+
+	for (uint32_t i = 0; i < budget->workers; i++)
+		held += atomic_load(&budget->accounts[i].held);
+	return held;
+}
+
+uint64_t budget_take(struct budget *budget, uint32_t worker, uint64_t wanted, uint64_t unit)
+{
+	uint64_t held = held_by_all(budget);
+	uint64_t left = held < budget->total_bytes ? budget->total_bytes - held : 0;
+	uint64_t taken = wanted <= left ? wanted : left / unit * unit;
+
+	atomic_fetch_add(&budget->accounts[worker].held, taken);
+	if (held_by_all(budget) <= budget->total_bytes)
+		return taken;
+	budget_give(budget, worker, taken);
+	return 0;
+}
+
+void budget_give(struct budget *budget, uint32_t worker, uint64_t bytes)
+{
+	atomic_fetch_sub(&budget->accounts[worker].held, bytes);
+}
+
+void budget_set(struct budget *budget, uint32_t worker, uint64_t bytes)
+{
+	atomic_store(&budget->accounts[worker].held, bytes);
+}

@@ -1,0 +1,40 @@
+/*
+ * The memory that all echo buffers may take together.
+ *
+ * Every worker keeps its own account where all can read it. It books first and looks at the sum
+ * afterwards, so that two who book at once may both be refused but never both be served beyond the
+ * total. A worker's account is the sum over its slots, so its successor can count it anew.
+ */
+#ifndef ECHOD_BUDGET_H
+#define ECHOD_BUDGET_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct budget_account {
+	_Alignas(64) _Atomic uint64_t held; /* bytes; written by its worker alone */
+};
+
+struct budget {
+	uint64_t total_bytes; /* master */
+	uint32_t workers;     /* accounts; master */
+	struct budget_account accounts[];
+};
+
+/* The size of a budget for so many workers. */
+size_t budget_bytes(uint32_t workers);
+
+/*
+ * Takes memory for a worker: `wanted` bytes, or as many whole `unit`s as are left of the total if
+ * that is less. Returns how many were taken; 0 also when another worker was booking just then.
+ */
+uint64_t budget_take(struct budget *budget, uint32_t worker, uint64_t wanted, uint64_t unit);
+
+/* Gives back what was taken. */
+void budget_give(struct budget *budget, uint32_t worker, uint64_t bytes);
+
+/* Sets a worker's account to what its slots hold, which its predecessor may not have booked. */
+void budget_set(struct budget *budget, uint32_t worker, uint64_t bytes);
+
+#endif

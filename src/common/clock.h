@@ -1,0 +1,16 @@
+/* Time for deadlines and delays: milliseconds that only ever go forward (CLOCK_MONOTONIC). */
+#ifndef ECHOD_CLOCK_H
+#define ECHOD_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_msecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock: clock_gettime(2) */
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * Messages to the user: one line and one write each, on standard error, starting with "echod: ".
+ *
+ * A message does not stall the process that writes it: if stderr is a pipe with no room or no reader,
+ * the message is lost, not the service. Only if another process takes the last room in the instant
+ * between looking and writing does the message wait for a reader.
+ */
+#ifndef ECHOD_DIAG_H
+#define ECHOD_DIAG_H
+
+/*
+ * Writes "echod: " and the formatted message, a line of at most 1,024 bytes, to stderr.
+ * Keeps errno. Control characters in the message come out as '?', so that no argument can break or
+ * forge a line.
+ */
+void diag(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, followed by ": " and the text of errno. */
+void diag_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

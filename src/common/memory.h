@@ -1,0 +1,34 @@
+/*
+ * Memory that outlives the process using it.
+ *
+ * A region is an anonymous file (memfd_create(2)) mapped shared. The master creates every region
+ * and keeps the descriptor, so the contents survive the death of any child and the master's own
+ * exec; a child keeps only the mappings that are its business.
+ */
+#ifndef ECHOD_MEMORY_H
+#define ECHOD_MEMORY_H
+
+#include <stddef.h>
+
+struct memory {
+	void *base;
+	size_t bytes;
+	int fd; /* -1 if none is held */
+};
+
+/*
+ * Creates a region of so many zero bytes; pages are taken from the system when first touched.
+ * -1 with errno (ENOMEM, EMFILE, ...); the caller then has nothing to release.
+ */
+int memory_create(struct memory *memory, const char *name, size_t bytes);
+
+/*
+ * Maps the region behind fd, which stays the caller's on failure and is the region's from then on.
+ * -1 with errno; EINVAL if the region does not have exactly that size.
+ */
+int memory_attach(struct memory *memory, int fd, size_t bytes);
+
+/* Unmaps the region and closes its descriptor, if it still has one. */
+void memory_release(struct memory *memory);
+
+#endif

@@ -1,0 +1,48 @@
+/* Records: their layout on the pipe; workers write them, the logger reads them. See record.h. */
+#include "common/record.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+size_t record_fit(size_t used, size_t wanted, size_t *padding)
+{
+	size_t least = sizeof(struct record) + (wanted > 0 ? 1 : 0);
+	size_t room = RECORD_BLOCK_BYTES - used;
+
+	*padding = 0;
+	if (room < least) {
+		*padding = room;
+		room = RECORD_BLOCK_BYTES;
+	}
+	room -= sizeof(struct record);
+	return wanted < room ? wanted : room;
+}
+
+size_t record_bytes(const struct record *record)
+{
+	return sizeof(*record) + record->length + record->padding;
+}
+
+static bool is_sound(const struct record *record)
+{
+	if (record->type == RECORD_OPEN)
+		return record->length == 0;
+	return record->type == RECORD_DATA && record->length > 0 && record->length <= RECORD_PAYLOAD_MAX_BYTES;
+}
+
+enum record_find record_find(struct record *record, const uint8_t *at, size_t available, uint64_t key)
+{
+	if (available < sizeof(*record))
+		return available == 0 ? RECORD_NONE : RECORD_PARTIAL;
+	memcpy(record, at, sizeof(*record));
+	if (record->key != key || !is_sound(record))
+		return RECORD_NONE;
+	return record_bytes(record) <= available ? RECORD_WHOLE : RECORD_PARTIAL;
+}
+
+void record_decide(uint8_t *at, uint16_t skip, uint8_t verdict)
+{
+	memcpy(at + offsetof(struct record, skip), &skip, sizeof(skip));
+	atomic_signal_fence(memory_order_release);
+	*(volatile uint8_t *)(at + offsetof(struct record, verdict)) = verdict;
+}

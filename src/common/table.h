@@ -1,0 +1,138 @@
+/*
+ * The connections in shared memory.
+ *
+ * Each worker has a part of the table to itself, in a region of its own: its slots, one for each
+ * connection, their echo buffers, and the batch of bytes on their way to the log. The master maps
+ * all parts, a worker only its own. What a worker knows of its connections lies here and in the
+ * kernel's sockets, nowhere else, so that a successor can go on where it was killed.
+ *
+ * The commit rule: a system call, then one 8-byte store of one counter. Whatever instant a worker
+ * dies at, at most one system call is not yet counted, and the kernel tells what it did
+ * (worker/recover.h).
+ *
+ *   received   bytes taken from the socket
+ *   queued     bytes admitted to the echo through the ring; behind `sent` while the ring is unused
+ *   sent       bytes given to the socket
+ *
+ * The ring holds the echo from `sent` to `queued`. What was received but is neither sent nor in
+ * the ring was dropped, unless it lies in the batch's last chunk, which has not been settled yet.
+ */
+#ifndef ECHOD_TABLE_H
+#define ECHOD_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "common/record.h"
+#include "common/ring.h"
+
+enum slot_state {
+	SLOT_FREE = 0, /* the master's to give away */
+	SLOT_OPEN,     /* a connection; set by the master before it hands the descriptor over */
+	SLOT_DONE,     /* the worker is finished with it and its log is in the pipe */
+};
+
+/* What has happened on a connection; set by its worker, each once and for good. */
+enum slot_flag {
+	SLOT_ANNOUNCED = 1 << 0, /* its opening is in the log's pipe */
+	SLOT_PEER_DONE = 1 << 1, /* end-of-file was read */
+	SLOT_SHUT = 1 << 2,      /* the echo is complete: shutdown(SHUT_WR) */
+	SLOT_BROKEN = 1 << 3,    /* nothing more can be sent */
+	SLOT_DROPPING = 1 << 4,  /* the user was told that the echo buffer was full */
+	SLOT_CUT = 1 << 5,       /* closed by echod before its peer was done */
+};
+
+#define SLOT_NO_LIMIT UINT64_MAX
+
+struct slot {
+	_Atomic uint64_t received;   /* bytes; worker */
+	_Atomic uint64_t sent;       /* bytes; worker */
+	_Atomic uint64_t queued;     /* bytes; worker */
+	_Atomic uint64_t echo_limit; /* received bytes from here on are not echoed; worker, at shutdown */
+	_Atomic uint64_t ring_base;  /* stream position at the ring's first byte; worker, while it is empty */
+	_Atomic uint64_t ring_held;  /* bytes of ring memory taken from the budget, whole pages; worker */
+	_Atomic uint32_t state;      /* enum slot_state */
+	_Atomic uint32_t flags;      /* enum slot_flag; worker */
+	uint32_t generation;         /* how many connections this slot has had; master */
+	struct address peer;         /* master */
+};
+
+/* One receive: who sent it and where it lies in the batch. */
+struct chunk {
+	_Atomic uint32_t length; /* bytes; 0 until the chunk is settled: received, and echoed, queued or dropped */
+	uint32_t position;       /* of its first byte in the batch's payload */
+	uint32_t slot;           /* index in this part */
+	uint32_t generation;     /* of the slot */
+	uint64_t offset;         /* of its first byte in what the connection received */
+	uint64_t queued_before;  /* bytes admitted to the echo before it */
+	uint32_t type;           /* enum record_type */
+};
+
+enum {
+	BATCH_CHUNKS = 256,
+	BATCH_BLOCKS = 16,
+	/* so much that a batch of one chunk fills its blocks exactly */
+	BATCH_PAYLOAD_BYTES = BATCH_BLOCKS * RECORD_PAYLOAD_MAX_BYTES,
+};
+
+/* What was received and is not all in the pipe yet. */
+struct batch {
+	_Atomic uint32_t count; /* chunks; the last one is the chunk in hand until it is settled */
+	struct chunk chunks[BATCH_CHUNKS];
+	uint8_t payload[BATCH_PAYLOAD_BYTES];
+};
+
+#define PART_NOBODY UINT32_MAX
+
+struct part {
+	uint32_t first_slot;        /* number of this part's first slot in the log's records; master */
+	uint32_t slot_count;        /* master */
+	uint64_t ring_bytes;        /* capacity of one ring; master */
+	uint64_t ring_stride;       /* from one ring to the next, whole pages; master */
+	uint64_t rings_at;          /* of the first ring, from the start of the part; master */
+	uint64_t key;               /* of the records; master */
+	_Atomic uint32_t adopting;  /* the slot being adopted, or PART_NOBODY; worker */
+	struct batch batch;         /* worker */
+	struct slot slots[];
+};
+
+/* What the logger's region begins with, for the master to read. */
+struct log_account {
+	_Atomic uint64_t written; /* bytes put out, ever; logger */
+};
+
+/* The size of a part in bytes; 0 if it could not be addressed. */
+size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes);
+
+/* Describes a part to its users; the memory is zero and part_bytes() long. */
+void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint64_t ring_bytes, uint64_t key);
+
+/*
+ * The slot of the chunk in hand, whose receiving or echoing the worker did not finish; PART_NOBODY
+ * if there is none. Its connection must be adopted before any other.
+ */
+uint32_t part_in_hand(const struct part *part);
+
+/* A slot's ring as its counters say. */
+struct ring slot_ring(struct part *part, struct slot *slot);
+
+/* Bytes admitted to the echo so far. */
+uint64_t slot_queued(const struct slot *slot);
+
+/* Bytes that wait in the ring. */
+uint64_t slot_backlog(const struct slot *slot);
+
+/*
+ * Gives the memory of a slot's ring, which must be empty or of no more use, back to the system.
+ * Returns how many bytes of the budget that sets free.
+ */
+uint64_t slot_give_ring_back(struct part *part, struct slot *slot);
+
+/* Sets or asks for flags (enum slot_flag). */
+void slot_set(struct slot *slot, uint32_t flags);
+bool slot_has(const struct slot *slot, uint32_t flags);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * What the logger knows, in shared memory: a killed logger's successor sits down at the same desk.
+ *
+ * Records are read from the pipe into the buffer. First each is decided: the decision is written
+ * into the record, then the logger's state changes as the decision says, then `decided` moves on; a
+ * successor that finds a decision in the record it stands at carries it out again, to the same
+ * effect. Then what was decided is written out, and `written` counts the bytes.
+ */
+#ifndef ECHOD_LOGGER_DESK_H
+#define ECHOD_LOGGER_DESK_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/record.h"
+#include "common/table.h"
+
+enum {
+	/* A read with as much room as the pipe can hold ends where a record ends. */
+	DESK_READ_BYTES = 1 << 20,
+	DESK_BUFFER_BYTES = DESK_READ_BYTES + RECORD_BLOCK_BYTES,
+};
+
+/* How far a connection's stream has been logged. */
+struct source {
+	uint64_t next;       /* offset of the first byte not had yet */
+	uint32_t generation; /* of the slot; 0: it has had no connection */
+};
+
+/* Where the output stands. */
+struct text_state {
+	uint32_t slot; /* whose data came last, with its generation; generation 0: nobody's */
+	uint32_t generation;
+	uint32_t mid_line; /* the last byte written was no newline */
+};
+
+struct desk {
+	struct log_account account;    /* `written`; see output.h for the time in between */
+	_Atomic uint64_t goal;         /* what `written` will be when the write in hand is complete */
+	_Atomic uint64_t file_origin;  /* a regular file's offset minus `written`, before the write in hand */
+	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */
+	_Atomic uint64_t marks;        /* bytes of the buffer: decided in the low half, filled in the high */
+	struct text_state text;
+	uint8_t buffer[DESK_BUFFER_BYTES];
+	struct source sources[]; /* one for each slot of the table */
+};
+
+/* The size of a desk for so many slots. */
+static inline size_t desk_bytes(uint32_t slots)
+{
+	return sizeof(struct desk) + slots * sizeof(struct source);
+}
+
+static inline uint32_t desk_decided(const struct desk *desk)
+{
+	return (uint32_t)atomic_load(&desk->marks);
+}
+
+static inline uint32_t desk_filled(const struct desk *desk)
+{
+	return (uint32_t)(atomic_load(&desk->marks) >> 32);
+}
+
+static inline void desk_mark(struct desk *desk, uint32_t decided, uint32_t filled)
+{
+	atomic_store(&desk->marks, (uint64_t)filled << 32 | decided);
+}
+
+#endif

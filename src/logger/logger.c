@@ -1,0 +1,352 @@
+/*
+ * The logger process: one loop that reads records, decides what each looks like, and writes it.
+ *
+ * It is disposable: everything it knows is on its desk in shared memory (desk.h), so that whatever
+ * instant it is killed at, its successor loses nothing and repeats nothing.
+ */
+#include "logger/logger.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/diag.h"
+#include "common/fault.h"
+#include "logger/desk.h"
+#include "logger/output.h"
+#include "logger/text.h"
+
+enum { PIECES_MAX = 1024 }; /* IOV_MAX */
+
+struct logger {
+	const struct seat *seat;
+	struct desk *desk;
+	struct output output;
+	uint32_t slots; /* of the table */
+	uint32_t at;   /* the first record that is not all written */
+	uint64_t done; /* bytes of it, as it looks in the output, that are */
+};
+
+size_t logger_memory_bytes(uint32_t slots)
+{
+	return desk_bytes(slots);
+}
+
+/* ---- deciding ---- */
+
+/* Which of the record's bytes were had before, in `skip`, and whether there is anything left. */
+static bool is_news(const struct source *source, struct record *record)
+{
+	record->skip = 0;
+	if (record->type == RECORD_OPEN)
+		return record->generation > source->generation;
+	if (record->generation != source->generation)
+		return record->generation > source->generation;
+	if (record->offset + record->length <= source->next)
+		return false;
+	if (record->offset < source->next)
+		record->skip = (uint16_t)(source->next - record->offset);
+	return true;
+}
+
+/* The state after the record; carrying it out twice does no harm. */
+static void advance_to(struct desk *desk, const struct record *record, const uint8_t *payload)
+{
+	struct source *source = &desk->sources[record->slot];
+
+	source->next = record->offset + record->length;
+	source->generation = record->generation;
+	text_advance(&desk->text, record, payload);
+}
+
+static void decide(struct logger *logger, uint8_t *at, struct record *record)
+{
+	struct desk *desk = logger->desk;
+
+	if (!(record->verdict & RECORD_DECIDED)) {
+		if (is_news(&desk->sources[record->slot], record))
+			record->verdict = text_verdict(&desk->text, logger->seat->options->output, record);
+		else
+			record->verdict = RECORD_REPEATED;
+		record->verdict |= RECORD_DECIDED;
+		record_decide(at, record->skip, record->verdict);
+		fault_point("decide");
+	}
+	if (!(record->verdict & RECORD_REPEATED))
+		advance_to(desk, record, at + sizeof(*record));
+}
+
+/* Decides all whole records in the buffer; false if something there cannot be a record. */
+static bool decide_all(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	uint32_t filled = desk_filled(desk);
+
+	for (;;) {
+		uint32_t decided = desk_decided(desk);
+		uint8_t *at = desk->buffer + decided;
+		struct record record;
+
+		if (decided == filled)
+			return true;
+		switch (record_find(&record, at, filled - decided, logger->seat->key)) {
+		case RECORD_WHOLE:
+			if (record.slot >= logger->slots)
+				return false;
+			decide(logger, at, &record);
+			fault_point("advance");
+			desk_mark(desk, decided + (uint32_t)record_bytes(&record), filled);
+			break;
+		case RECORD_PARTIAL:
+			return true;
+		case RECORD_NONE:
+			return false;
+		}
+	}
+}
+
+/* ---- writing ---- */
+
+/* One record as it looks in the output: a lead, then payload. */
+struct look {
+	char lead[TEXT_LEAD_BYTES];
+	size_t lead_bytes;
+	const uint8_t *payload;
+	size_t payload_bytes;
+};
+
+/* The record at `at`, which has been decided; returns its size in the buffer. */
+static uint32_t look_at(const uint8_t *at, struct look *look, uint64_t key)
+{
+	struct record record;
+
+	record_find(&record, at, DESK_BUFFER_BYTES, key);
+	look->lead_bytes = 0;
+	look->payload_bytes = 0;
+	if (!(record.verdict & RECORD_REPEATED)) {
+		look->lead_bytes = text_lead(&record, look->lead);
+		look->payload = at + sizeof(record) + record.skip;
+		look->payload_bytes = (size_t)record.length - record.skip;
+	}
+	return (uint32_t)record_bytes(&record);
+}
+
+/* Some records as they look in the output, to be written at once. */
+struct page {
+	struct iovec pieces[PIECES_MAX];
+	char leads[PIECES_MAX][TEXT_LEAD_BYTES];
+	size_t count;
+	size_t bytes;
+};
+
+static void add_piece(struct page *page, const void *bytes, size_t count)
+{
+	if (count == 0)
+		return;
+	page->pieces[page->count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
+	page->bytes += count;
+}
+
+/* Adds the record at `at` but for the first `done` bytes of its look; 0 if it does not fit, else its size. */
+static uint32_t add_record(const struct logger *logger, struct page *page, uint32_t at, uint64_t done)
+{
+	struct look look;
+	uint32_t bytes = look_at(logger->desk->buffer + at, &look, logger->seat->key);
+	char *lead = page->leads[page->count];
+
+	if (page->bytes + look.lead_bytes + look.payload_bytes > logger->output.most_bytes ||
+	    page->count + 2 > PIECES_MAX)
+		return 0;
+	if (done < look.lead_bytes) {
+		memcpy(lead, look.lead, look.lead_bytes);
+		add_piece(page, lead + done, look.lead_bytes - done);
+		done = look.lead_bytes;
+	}
+	done -= look.lead_bytes;
+	add_piece(page, look.payload + done, look.payload_bytes - done);
+	return bytes;
+}
+
+/* Writes everything that was decided. -1 with errno if standard output cannot be written. */
+static int write_decided(struct logger *logger)
+{
+	static struct page page;
+	uint32_t decided = desk_decided(logger->desk);
+
+	while (logger->at < decided) {
+		uint32_t next = logger->at;
+		uint32_t bytes = 1;
+
+		page.count = 0;
+		page.bytes = 0;
+		while (next < decided && bytes > 0) {
+			bytes = add_record(logger, &page, next, logger->done);
+			if (bytes > 0)
+				logger->done = 0;
+			next += bytes;
+		}
+		if (page.count > 0 && output_write(&logger->output, page.pieces, page.count) != 0)
+			return -1;
+		logger->at = next;
+	}
+	return 0;
+}
+
+/* ---- the buffer ---- */
+
+static void empty_buffer(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+
+	/* In this order: a buffer that is empty has its origin where the output is (see resume()). */
+	desk_mark(desk, 0, 0);
+	fault_point("empty");
+	atomic_store(&desk->buffer_origin, atomic_load(&desk->account.written));
+	logger->at = 0;
+}
+
+/*
+ * Finds what a predecessor read and did not count: new records follow, with no decision in them
+ * yet. What lies behind them is old: a decided record, or payload, where the key will not be.
+ */
+static void find_unmarked(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	uint32_t filled = desk_filled(desk);
+	struct record record;
+
+	while (record_find(&record, desk->buffer + filled, DESK_BUFFER_BYTES - filled, logger->seat->key) ==
+		       RECORD_WHOLE &&
+	       record.verdict == 0)
+		filled += (uint32_t)record_bytes(&record);
+	desk_mark(desk, desk_decided(desk), filled);
+}
+
+/* Finds the record that the output has come to. */
+static void find_written(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	uint32_t decided = desk_decided(desk);
+	struct look look;
+
+	logger->at = 0;
+	logger->done = atomic_load(&desk->account.written) - atomic_load(&desk->buffer_origin);
+	while (logger->at < decided) {
+		uint32_t bytes = look_at(desk->buffer + logger->at, &look, logger->seat->key);
+
+		if (logger->done < look.lead_bytes + look.payload_bytes)
+			return;
+		logger->done -= look.lead_bytes + look.payload_bytes;
+		logger->at += bytes;
+	}
+}
+
+/* Sits down at the desk where a predecessor, if there was one, was interrupted. */
+static int resume(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+
+	if (output_open(&logger->output, desk, logger->seat->relay_fds) != 0)
+		return -1;
+	if (atomic_load(&desk->marks) == 0)
+		atomic_store(&desk->buffer_origin, atomic_load(&desk->account.written));
+	find_unmarked(logger);
+	find_written(logger);
+	return 0;
+}
+
+/* Works off the buffer and empties it, but for the beginning of a record. -1 as write_decided(). */
+static int work_off(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	bool sound = decide_all(logger);
+
+	if (write_decided(logger) != 0)
+		return -1;
+	if (!sound)
+		diag("logger: %u bytes from the pipe are no records and are lost",
+		     desk_filled(desk) - desk_decided(desk));
+	if (!sound || desk_decided(desk) == desk_filled(desk))
+		empty_buffer(logger);
+	return 0;
+}
+
+/* ---- the process ---- */
+
+/* Reads what is in the pipe, waiting for something; 0 at its end, -1 with errno. */
+static ssize_t read_pipe(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	uint32_t filled = desk_filled(desk);
+	ssize_t bytes;
+
+	do
+		bytes = read(logger->seat->pipe_fd, desk->buffer + filled, DESK_BUFFER_BYTES - filled);
+	while (bytes < 0 && errno == EINTR);
+	fault_point("read");
+	if (bytes > 0)
+		desk_mark(desk, desk_decided(desk), filled + (uint32_t)bytes);
+	return bytes;
+}
+
+static int loop(struct logger *logger)
+{
+	ssize_t bytes;
+
+	do {
+		if (work_off(logger) != 0)
+			return SEAT_OUTPUT_GONE;
+		bytes = read_pipe(logger);
+	} while (bytes > 0);
+	return bytes == 0 ? 0 : 1;
+}
+
+/* Standard output is gone: the workers must not wait for it while they finish. */
+static int loop_discarding(struct logger *logger)
+{
+	ssize_t bytes;
+
+	do {
+		empty_buffer(logger);
+		bytes = read_pipe(logger);
+	} while (bytes > 0);
+	return bytes == 0 ? 0 : 1;
+}
+
+static int attach(struct logger *logger, struct seat *seat)
+{
+	struct channel_message ready = { .type = CHANNEL_READY };
+	struct sched_param no_priority = { .sched_priority = 0 };
+
+	*logger = (struct logger){
+		.seat = seat,
+		.desk = seat->memory.base,
+		.slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) / sizeof(struct source)),
+	};
+	if (seat_take(seat) != 0)
+		return -1;
+	/* A record must not cost its writer the processor: the log can wait a moment, an echo can not. */
+	if (sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0)
+		return -1;
+	return channel_send_patiently(seat->channel_fd, &ready);
+}
+
+int logger_run(struct seat *seat)
+{
+	static struct logger logger;
+	int status = 1;
+
+	if (attach(&logger, seat) == 0) {
+		if (seat->discard)
+			status = loop_discarding(&logger);
+		else
+			status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
+	}
+	if (status == SEAT_OUTPUT_GONE)
+		diag_errno("standard output");
+	else if (status != 0)
+		diag_errno("logger");
+	return status;
+}

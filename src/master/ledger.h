@@ -1,0 +1,112 @@
+/*
+ * Everything the master knows, in memory that survives its own exec.
+ *
+ * Its children never map the ledger. Only what can be made anew from it is kept elsewhere
+ * (struct master).
+ */
+#ifndef ECHOD_MASTER_LEDGER_H
+#define ECHOD_MASTER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/address.h"
+#include "common/memory.h"
+#include "common/table.h"
+#include "options.h"
+
+enum {
+	CHILDREN_MAX = OPTIONS_WORKERS_MAX + 1, /* the workers, then the logger */
+	LISTENERS_MAX = 2 * OPTIONS_LISTEN_MAX, /* one for each family */
+};
+
+enum connection_state {
+	CONNECTION_NONE = 0,
+	CONNECTION_WAITING, /* its descriptor must be sent to its worker */
+	CONNECTION_SENT,    /* it was */
+};
+
+/* The master's side of a slot. */
+struct connection {
+	int32_t fd;      /* the master's duplicate */
+	uint8_t state;   /* enum connection_state */
+	uint8_t crashes; /* how many workers in a row crashed adopting it */
+};
+
+/* A worker or the logger, whichever process that is at the time. */
+struct child {
+	int32_t pid;              /* 0: none is running */
+	int32_t channel_fd;       /* -1: none */
+	int32_t memory_fd;        /* of its region */
+	bool ready;               /* it has said that it serves */
+	bool mute;                /* its channel is at its end; there is nothing to read */
+	bool refusing;            /* its descriptor table was full: hand over one at a time */
+	bool dismissed;           /* its channel was half-closed: it ends when it is done */
+	bool replaced;            /* the master killed it for its successor's sake */
+	uint32_t program;         /* which program it runs; see struct ledger */
+	uint32_t restarts;        /* how often it was started again */
+	uint32_t delay_msecs;     /* waited before the last restart */
+	uint64_t started_msecs;   /* when, by clock_msecs() */
+	uint64_t restart_msecs;   /* when to start it again; 0: it runs or is finished */
+	uint64_t hold_msecs;      /* hand over nothing until then; 0: go on */
+	uint32_t clients;         /* connections it has; a worker's */
+	uint32_t waiting;         /* of these, CONNECTION_WAITING */
+	uint32_t cursor;          /* where to look for the next one that waits */
+	uint64_t ended;           /* connections that have ended, and in all of them bytes: */
+	uint64_t received;
+	uint64_t echoed;
+	uint64_t dropped;
+};
+
+enum phase {
+	PHASE_STARTING = 0, /* not every child is ready yet */
+	PHASE_SERVING,
+	PHASE_DRAINING, /* the workers finish */
+	PHASE_LOGGING,  /* they have; the logger finishes */
+	PHASE_OVER,
+};
+
+struct ledger {
+	uint64_t layout;       /* LEDGER_LAYOUT */
+	uint32_t phase;        /* enum phase */
+	uint32_t workers;
+	uint32_t worker_slots; /* slots of each worker */
+	uint32_t clients_max;
+	uint64_t ring_bytes;
+	uint64_t key;          /* of the records */
+	uint64_t deadline_msecs; /* of the shutdown, by clock_msecs(); 0: none is going on */
+	uint32_t kills;        /* rounds of killing what has not finished by the deadline */
+	uint32_t cut;          /* connections that the deadline cut */
+	bool output_gone;      /* standard output cannot be written */
+	bool failed;           /* exit with 1 */
+	uint32_t program;      /* how many upgrades there have been */
+	int32_t memory_fd;     /* of the ledger itself */
+	int32_t checker_pid;   /* the new program, trying this ledger on; 0: none */
+	uint64_t checker_msecs; /* when to give it up */
+	uint64_t checker_proof; /* LEDGER_LAYOUT: it knows the ledger */
+	uint32_t replacing;    /* the child to be replaced next after an upgrade; beyond the last: none */
+	int32_t budget_fd;
+	int32_t pipe_fds[2];   /* from the workers to the logger; -1: closed */
+	int32_t relay_fds[2];  /* from logger to logger: see logger/output.h */
+	uint32_t listener_count;
+	int32_t listener_fds[LISTENERS_MAX];
+	struct child children[CHILDREN_MAX];
+	struct connection connections[]; /* worker_slots for each worker */
+};
+
+/* Changes whenever any structure in shared memory does, so that no program misreads another's. */
+#define LEDGER_LAYOUT                                                                                          \
+	((uint64_t)1 << 56 | (uint64_t)sizeof(struct ledger) << 36 | (uint64_t)sizeof(struct slot) << 24 |     \
+	 (uint64_t)sizeof(struct chunk) << 12 | sizeof(struct record))
+
+/* The size of a ledger for so many slots altogether. */
+size_t ledger_bytes(uint32_t slots);
+
+/* The logger's place among the children. */
+struct child *ledger_logger(struct ledger *ledger);
+
+/* How many connections there are. */
+uint32_t ledger_clients(const struct ledger *ledger);
+
+#endif

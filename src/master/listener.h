@@ -1,0 +1,31 @@
+/* The listening sockets. The master alone accepts. */
+#ifndef ECHOD_MASTER_LISTENER_H
+#define ECHOD_MASTER_LISTENER_H
+
+#include <stdint.h>
+
+#include "common/address.h"
+#include "options.h"
+
+/*
+ * Opens what one --listen asks for, one or two non-blocking sockets, into fds, whose descriptors
+ * are the caller's. What accepted sockets inherit is set here: TCP_NODELAY, since an echo waits for
+ * nobody; SO_OOBINLINE, since an urgent byte apart from the stream would upset the recovery's
+ * arithmetic; SO_KEEPALIVE, since a client may vanish. Returns how many, or -1 with errno, and
+ * nothing is left open.
+ */
+int listener_open(const struct listen_at *at, int32_t fds[2]);
+
+/* The address a listener is bound to; -1 with errno. */
+int listener_address(int fd, struct address *address);
+
+enum listener_result {
+	LISTENER_ACCEPTED,  /* *fd, non-blocking, is the caller's, *peer is set */
+	LISTENER_EMPTY,     /* nobody waits */
+	LISTENER_ABORTED,   /* that client has gone already; there may be others */
+	LISTENER_EXHAUSTED, /* out of descriptors or memory: errno is set, try later */
+};
+
+enum listener_result listener_accept(int listener_fd, int *fd, struct address *peer);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * The master process: one loop that accepts connections, hands them to the workers, and keeps the
+ * workers and the logger running.
+ *
+ * It touches no byte of any client. Were it killed, the others would finish as in a shutdown.
+ */
+#include "master/master.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/clock.h"
+#include "common/diag.h"
+#include "master/children.h"
+#include "master/listener.h"
+#include "master/pool.h"
+#include "master/shutdown.h"
+#include "master/startup.h"
+#include "master/state.h"
+#include "master/status.h"
+#include "master/upgrade.h"
+
+enum {
+	ACCEPT_MAX = 64,       /* connections accepted before anything else is looked at again */
+	EXHAUSTED_MSECS = 100, /* to wait when the system is out of descriptors or memory */
+};
+
+/* ---- connections ---- */
+
+static bool may_accept(const struct master *master)
+{
+	const struct ledger *ledger = master->ledger;
+
+	return ledger->phase == PHASE_SERVING && master->accept_msecs == 0 &&
+	       ledger_clients(ledger) < ledger->clients_max;
+}
+
+/* False if there is no more to accept from this listener, or no place for it, now. */
+static bool accept_one(struct master *master, int listener_fd)
+{
+	struct address peer;
+	int fd;
+
+	if (!may_accept(master))
+		return false;
+	switch (listener_accept(listener_fd, &fd, &peer)) {
+	case LISTENER_ACCEPTED:
+		pool_add(master, fd, &peer);
+		return true;
+	case LISTENER_ABORTED:
+		return true;
+	case LISTENER_EXHAUSTED:
+		master->accept_msecs = clock_msecs() + EXHAUSTED_MSECS;
+		return false;
+	case LISTENER_EMPTY:
+		break;
+	}
+	return false;
+}
+
+static void accept_waiting(struct master *master, int listener_fd, int most)
+{
+	while (most-- > 0 && accept_one(master, listener_fd))
+		continue;
+}
+
+/* Clients that the kernel has let in already are served, too, before the listeners close. */
+static void stop(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	if (ledger->phase == PHASE_SERVING) {
+		for (uint32_t i = 0; i < ledger->listener_count; i++)
+			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
+	}
+	shutdown_begin(master);
+}
+
+/* ---- children ---- */
+
+static void announce(const struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger->listener_count; i++) {
+		struct address address;
+		char text[ADDRESS_TEXT_BYTES];
+
+		if (listener_address(ledger->listener_fds[i], &address) != 0) {
+			diag_errno("getsockname");
+			continue;
+		}
+		address_text(&address, text);
+		diag("listening on %s", text);
+	}
+}
+
+static void child_is_ready(struct master *master, struct child *child)
+{
+	struct ledger *ledger = master->ledger;
+
+	child->ready = true;
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		if (!ledger->children[i].ready)
+			return;
+	}
+	if (ledger->phase != PHASE_STARTING)
+		return;
+	ledger->phase = PHASE_SERVING;
+	if (!master->options->quiet)
+		announce(ledger);
+}
+
+static void hear(struct master *master, struct child *child, const struct channel_message *message)
+{
+	uint32_t number = (uint32_t)(child - master->ledger->children);
+
+	if (message->type == CHANNEL_READY)
+		child_is_ready(master, child);
+	else if (message->type == CHANNEL_DONE && !child_is_logger(master, child))
+		pool_done(master, number, message->slots, message->count);
+	else if (message->type == CHANNEL_REFUSED && !child_is_logger(master, child) && message->count == 1)
+		pool_refused(master, number, message->slots[0]);
+}
+
+static void read_channel(struct master *master, struct child *child)
+{
+	struct channel_message message;
+	int fd = -1;
+
+	for (;;) {
+		switch (channel_receive(child->channel_fd, &message, &fd)) {
+		case CHANNEL_MESSAGE:
+			if (fd >= 0)
+				close(fd); /* nobody has any to send to the master */
+			hear(master, child, &message);
+			break;
+		case CHANNEL_EMPTY:
+			return;
+		case CHANNEL_FAILED:
+		case CHANNEL_CLOSED:
+			child->mute = true; /* SIGCHLD tells the rest */
+			return;
+		}
+	}
+}
+
+static bool is_crash(const struct child_end *end)
+{
+	return !WIFSIGNALED(end->status) || WTERMSIG(end->status) != SIGKILL;
+}
+
+/* The output is gone: another logger empties the pipe, so that the workers can finish. */
+static void lose_output(struct master *master)
+{
+	master->ledger->output_gone = true;
+	master->ledger->failed = true;
+	if (master->ledger->phase < PHASE_DRAINING)
+		stop(master);
+}
+
+static void bury(struct master *master, const struct child_end *end)
+{
+	struct ledger *ledger = master->ledger;
+	struct child *child = end->child;
+	bool finished = WIFEXITED(end->status) && WEXITSTATUS(end->status) == 0 && ledger->phase >= PHASE_DRAINING;
+
+	if (!child_is_logger(master, child))
+		pool_bury(master, (uint32_t)(child - ledger->children), is_crash(end));
+	else if (WIFEXITED(end->status) && WEXITSTATUS(end->status) == SEAT_OUTPUT_GONE)
+		lose_output(master);
+	if (finished && child->clients == 0)
+		return;
+	child_restart(child);
+	if (!child->replaced && !(child_is_logger(master, child) && ledger->output_gone))
+		child_report_end(master, end);
+}
+
+static void bury_dead(struct master *master)
+{
+	struct child_end end;
+
+	while (children_reap(master, &end)) {
+		if (end.child != NULL)
+			bury(master, &end);
+		else
+			upgrade_finish(master);
+	}
+}
+
+/* After an upgrade: replaces the children one at a time, each when the last one's successor is ready. */
+static void replace_next(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	while (ledger->replacing <= ledger->workers) {
+		struct child *child = &ledger->children[ledger->replacing];
+
+		if (!child->ready)
+			return;
+		if (child->program != ledger->program) {
+			child->ready = false;
+			child->replaced = true;
+			child_kill(child);
+			return;
+		}
+		ledger->replacing++;
+	}
+}
+
+/* ---- signals ---- */
+
+static void handle_signal(struct master *master, uint32_t number)
+{
+	switch (number) {
+	case SIGCHLD:
+		bury_dead(master);
+		break;
+	case SIGUSR1:
+		status_write(master);
+		break;
+	case SIGUSR2:
+		upgrade_check(master);
+		break;
+	default: /* TERM, INT or HUP */
+		if (master->ledger->phase < PHASE_DRAINING) {
+			stop(master);
+		} else {
+			master->ledger->failed = true;
+			shutdown_now(master);
+		}
+		break;
+	}
+}
+
+static void handle_signals(struct master *master)
+{
+	struct signalfd_siginfo info;
+
+	while (master->ledger->phase != PHASE_OVER && read(master->signal_fd, &info, sizeof(info)) == sizeof(info))
+		handle_signal(master, info.ssi_signo);
+}
+
+/* ---- the loop ---- */
+
+static uint64_t sooner(uint64_t when, uint64_t other)
+{
+	if (when == 0 || other == 0)
+		return when != 0 ? when : other;
+	return when < other ? when : other;
+}
+
+static int timeout_msecs(const struct master *master)
+{
+	const struct ledger *ledger = master->ledger;
+	uint64_t now = clock_msecs();
+	uint64_t when = sooner(children_next_start(master), shutdown_next(master));
+
+	when = sooner(when, master->accept_msecs);
+	if (ledger->checker_pid != 0 && ledger->checker_msecs != UINT64_MAX)
+		when = sooner(when, ledger->checker_msecs);
+	for (uint32_t i = 0; i < ledger->workers; i++) {
+		if (ledger->children[i].waiting > 0 && ledger->children[i].ready)
+			when = sooner(when, ledger->children[i].hold_msecs);
+	}
+	if (when == 0)
+		return -1;
+	if (when <= now)
+		return 0;
+	return when - now > INT32_MAX ? INT32_MAX : (int)(when - now);
+}
+
+/* What poll() watches: the signals, a channel for each child, the listeners. */
+struct watch {
+	struct pollfd fds[1 + CHILDREN_MAX + LISTENERS_MAX];
+	nfds_t children; /* where they begin */
+	nfds_t listeners;
+	nfds_t count;
+};
+
+static void add_watch(struct watch *watch, int fd, short events)
+{
+	watch->fds[watch->count++] = (struct pollfd){ .fd = fd, .events = events };
+}
+
+static void set_watch(const struct master *master, struct watch *watch)
+{
+	const struct ledger *ledger = master->ledger;
+	bool accepting = may_accept(master);
+
+	watch->count = 0;
+	add_watch(watch, master->signal_fd, POLLIN);
+	watch->children = watch->count;
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		const struct child *child = &ledger->children[i];
+
+		/* poll() passes over -1 */
+		add_watch(watch, child->mute ? -1 : child->channel_fd,
+			  pool_wants_room(child) ? POLLIN | POLLOUT : POLLIN);
+	}
+	watch->listeners = watch->count;
+	for (uint32_t i = 0; i < ledger->listener_count && accepting; i++)
+		add_watch(watch, ledger->listener_fds[i], POLLIN);
+}
+
+static void serve(struct master *master, const struct watch *watch)
+{
+	struct ledger *ledger = master->ledger;
+
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		if (watch->fds[watch->children + i].revents != 0)
+			read_channel(master, &ledger->children[i]);
+	}
+	for (nfds_t i = watch->listeners; i < watch->count; i++) {
+		if (watch->fds[i].revents != 0)
+			accept_waiting(master, watch->fds[i].fd, ACCEPT_MAX);
+	}
+	if (watch->fds[0].revents != 0)
+		handle_signals(master);
+}
+
+static void keep_time(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	if (master->accept_msecs != 0 && clock_msecs() >= master->accept_msecs)
+		master->accept_msecs = 0;
+	if (ledger->checker_pid != 0 && clock_msecs() >= ledger->checker_msecs)
+		upgrade_give_up(master);
+	for (uint32_t i = 0; i < ledger->workers; i++)
+		pool_hand_over(master, i);
+	replace_next(master);
+	shutdown_advance(master);
+	if (ledger->phase != PHASE_OVER)
+		children_start_due(master);
+}
+
+static int loop(struct master *master)
+{
+	static struct watch watch;
+
+	/* A predecessor may have left dead children whose SIGCHLD it took. */
+	bury_dead(master);
+	keep_time(master);
+	while (master->ledger->phase != PHASE_OVER) {
+		set_watch(master, &watch);
+		if (poll(watch.fds, watch.count, timeout_msecs(master)) < 0) {
+			if (errno == EINTR)
+				continue;
+			diag_errno("poll");
+			master->ledger->failed = true;
+			shutdown_now(master);
+			break;
+		}
+		serve(master, &watch);
+		keep_time(master);
+	}
+	return master->ledger->failed ? 1 : 0;
+}
+
+int master_run(const struct options *options, const struct crew *crew, char *const argv[])
+{
+	static struct master master;
+	int ledger_fd = -1;
+	enum upgrade_role role = upgrade_role(&ledger_fd);
+	int status;
+
+	if (role == UPGRADE_CHECK)
+		return upgrade_prove(ledger_fd);
+	master = (struct master){ .options = options, .crew = crew, .argv = argv };
+	upgrade_note_program();
+	if (startup_descriptors() != 0)
+		return 1;
+	master.signal_fd = startup_signals();
+	if (master.signal_fd < 0) {
+		diag_errno("signals");
+		return 1;
+	}
+	if ((role == UPGRADE_RESUME ? startup_resume(&master, ledger_fd) : startup_begin(&master)) != 0)
+		return 1;
+	status = loop(&master);
+	pool_close(&master);
+	return status;
+}

@@ -1,0 +1,137 @@
+/* The orderly end and the hasty one; run by the master. See shutdown.h. */
+#include "master/shutdown.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/clock.h"
+#include "common/diag.h"
+#include "master/children.h"
+#include "master/pool.h"
+
+enum {
+	GRACE_MSECS = 500, /* after the deadline, and between rounds of killing */
+	KILLS_MAX = 3,     /* rounds, then the rest is given up */
+};
+
+static void close_listeners(struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger->listener_count; i++)
+		close(ledger->listener_fds[i]);
+	ledger->listener_count = 0;
+}
+
+/* A worker that is being started learns of the deadline from its seat. */
+static void tell_to_drain(const struct child *worker, uint64_t deadline_msecs)
+{
+	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_msecs = deadline_msecs };
+
+	/* With its channel full a worker hears nothing; then the deadline finds it. */
+	if (worker->pid != 0 && channel_send(worker->channel_fd, &message, -1) != 0)
+		diag_errno("a worker cannot be told to finish");
+}
+
+void shutdown_begin(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->phase = PHASE_DRAINING;
+	ledger->deadline_msecs = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
+	close_listeners(ledger);
+	for (uint32_t i = 0; i < ledger->workers; i++)
+		tell_to_drain(&ledger->children[i], ledger->deadline_msecs);
+}
+
+/* Workers without connections are dismissed: end-of-file on their channel. True if none is left. */
+static bool dismiss_workers(struct ledger *ledger)
+{
+	bool all_gone = true;
+
+	for (uint32_t i = 0; i < ledger->workers; i++) {
+		struct child *worker = &ledger->children[i];
+
+		if (worker->clients > 0) {
+			all_gone = false;
+			continue;
+		}
+		worker->restart_msecs = 0;
+		if (worker->pid == 0)
+			continue;
+		all_gone = false;
+		/* Fails only if it has been done before or the worker has died. */
+		if (!worker->dismissed && shutdown(worker->channel_fd, SHUT_WR) == 0)
+			worker->dismissed = true;
+	}
+	return all_gone;
+}
+
+static void close_pipe(struct ledger *ledger)
+{
+	close(ledger->pipe_fds[1]);
+	ledger->pipe_fds[1] = -1;
+	ledger->phase = PHASE_LOGGING;
+}
+
+/* One round of killing whoever has not finished; after the last one, the end. */
+static void kill_late(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->kills++;
+	if (ledger->kills > KILLS_MAX) {
+		diag("shutdown: processes hang, the log is not complete");
+		ledger->failed = true;
+		shutdown_now(master);
+		return;
+	}
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		struct child *child = &ledger->children[i];
+
+		/* The logger has work to do for as long as there are workers. */
+		if (child_is_logger(master, child) && ledger->phase != PHASE_LOGGING && ledger->kills == 1)
+			continue;
+		child->replaced = true;
+		child_kill(child);
+	}
+}
+
+uint64_t shutdown_next(const struct master *master)
+{
+	const struct ledger *ledger = master->ledger;
+
+	if (ledger->phase != PHASE_DRAINING && ledger->phase != PHASE_LOGGING)
+		return 0;
+	return ledger->deadline_msecs + (ledger->kills + 1) * (uint64_t)GRACE_MSECS;
+}
+
+void shutdown_advance(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	if (ledger->phase == PHASE_DRAINING && dismiss_workers(ledger)) {
+		if (ledger->cut > 0)
+			diag("drain timeout: %u connections closed", ledger->cut);
+		close_pipe(ledger);
+	}
+	if (ledger->phase == PHASE_LOGGING && ledger_logger(ledger)->pid == 0 &&
+	    ledger_logger(ledger)->restart_msecs == 0)
+		ledger->phase = PHASE_OVER;
+	else if (shutdown_next(master) != 0 && clock_msecs() >= shutdown_next(master))
+		kill_late(master);
+}
+
+void shutdown_now(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	close_listeners(ledger);
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		child_kill(&ledger->children[i]);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		continue;
+	pool_abandon(master);
+	ledger->phase = PHASE_OVER;
+}

@@ -1,0 +1,263 @@
+/* How the master comes by what it works with, afresh or from its predecessor. See startup.h. */
+#include "master/startup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/diag.h"
+#include "master/listener.h"
+#include "master/pool.h"
+
+enum {
+	PIPE_BYTES = 1 << 20, /* what an unprivileged process may ask for (pipe(7)) */
+	CLIENTS_DEFAULT_MAX = 1 << 20,
+};
+
+/* A descriptor that is closed would else become a socket, and get what is written to stderr. */
+static int fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int check_standard_output(void)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY)
+		errno = EBADF;
+	else if (flags >= 0)
+		return 0;
+	diag_errno("standard output");
+	return -1;
+}
+
+int startup_descriptors(void)
+{
+	if (check_standard_output() != 0)
+		return -1;
+	if (fill_standard_descriptors() == 0)
+		return 0;
+	diag_errno("/dev/null");
+	return -1;
+}
+
+int startup_signals(void)
+{
+	static const int caught[] = { SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
+	struct sigaction hangup;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		sigaddset(&set, caught[i]);
+	/* nohup(1) asks to live on without a terminal. */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
+	/* An ignored SIGCHLD would leave nothing to wait for; EPIPE and EFBIG say enough. */
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+	    signal(SIGXFSZ, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int raise_descriptor_limit(uint64_t *limit)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return -1;
+	files.rlim_cur = files.rlim_max;
+	*limit = files.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int open_listeners(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	for (unsigned i = 0; i < master->options->listen_count; i++) {
+		const struct listen_at *at = &master->options->listen[i];
+		int count = listener_open(at, &ledger->listener_fds[ledger->listener_count]);
+
+		if (count < 0) {
+			char text[ADDRESS_TEXT_BYTES];
+
+			address_text(&at->address, text);
+			if (at->any)
+				diag_errno("port %u", at->address.port);
+			else
+				diag_errno("%s", text);
+			return -1;
+		}
+		ledger->listener_count += (uint32_t)count;
+	}
+	return 0;
+}
+
+/* How many clients the descriptor limit leaves room for: each takes one in the master. */
+static int limit_clients(const struct options *options, uint64_t descriptors, uint32_t *clients_max)
+{
+	uint64_t reserved = 24 + 2 * (uint64_t)options->listen_count + 3 * (uint64_t)options->workers;
+	uint64_t most = descriptors > reserved ? descriptors - reserved : 0;
+
+	if (most == 0) {
+		diag("a limit of %ju open files is too low for %u workers", (uintmax_t)descriptors, options->workers);
+		return -1;
+	}
+	if (options->max_clients > most) {
+		diag("--max-clients=%u: a limit of %ju open files allows %ju", options->max_clients,
+		     (uintmax_t)descriptors, (uintmax_t)most);
+		return -1;
+	}
+	if (most > CLIENTS_DEFAULT_MAX)
+		most = CLIENTS_DEFAULT_MAX;
+	*clients_max = options->max_clients != 0 ? options->max_clients : (uint32_t)most;
+	return 0;
+}
+
+static int create_part(struct master *master, uint32_t worker)
+{
+	struct ledger *ledger = master->ledger;
+	struct memory *memory = &master->child_memory[worker];
+
+	if (memory_create(memory, "echod-worker", part_bytes(ledger->worker_slots, ledger->ring_bytes)) != 0)
+		return -1;
+	ledger->children[worker].memory_fd = memory->fd;
+	part_init(memory->base, worker * ledger->worker_slots, ledger->worker_slots, ledger->ring_bytes,
+		  ledger->key);
+	return 0;
+}
+
+static int create_memory(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+	struct memory *desk = &master->child_memory[ledger->workers];
+	struct budget *budget;
+
+	if (memory_create(&master->budget_memory, "echod-budget", budget_bytes(ledger->workers)) != 0 ||
+	    memory_create(desk, "echod-logger",
+			  master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots)) != 0)
+		return -1;
+	budget = master->budget_memory.base;
+	budget->total_bytes = master->options->buffer_total_bytes;
+	budget->workers = ledger->workers;
+	ledger->budget_fd = master->budget_memory.fd;
+	ledger_logger(ledger)->memory_fd = desk->fd;
+	for (uint32_t i = 0; i < ledger->workers; i++) {
+		if (create_part(master, i) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Two pipes; less than the wanted size will do if the system gives no more. */
+static int create_pipes(struct ledger *ledger)
+{
+	if (pipe(ledger->pipe_fds) != 0 || pipe(ledger->relay_fds) != 0)
+		return -1;
+	if (fcntl(ledger->pipe_fds[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 && errno != EPERM)
+		return -1;
+	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 && errno != EPERM)
+		return -1;
+	/* Workers must not wait for the logger; the logger waits for workers. Each end has its own flag. */
+	return fcntl(ledger->pipe_fds[1], F_SETFL, O_NONBLOCK);
+}
+
+/* Makes the ledger: everything from here on lies in it. */
+static int create_ledger(struct master *master, uint32_t clients_max)
+{
+	const struct options *options = master->options;
+	uint32_t worker_slots = (clients_max + options->workers - 1) / options->workers;
+	struct ledger *ledger;
+
+	if (part_bytes(worker_slots, options->buffer_bytes) == 0) {
+		diag("--buffer=%ju: so much for each of %u clients cannot be addressed", (uintmax_t)options->buffer_bytes,
+		     clients_max);
+		return -1;
+	}
+	if (memory_create(&master->ledger_memory, "echod-ledger", ledger_bytes(options->workers * worker_slots)) != 0) {
+		diag_errno("shared memory");
+		return -1;
+	}
+	ledger = master->ledger = master->ledger_memory.base;
+	ledger->layout = LEDGER_LAYOUT;
+	ledger->workers = options->workers;
+	ledger->worker_slots = worker_slots;
+	ledger->clients_max = clients_max;
+	ledger->ring_bytes = options->buffer_bytes;
+	ledger->memory_fd = master->ledger_memory.fd;
+	ledger->replacing = CHILDREN_MAX;
+	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
+		diag_errno("getrandom");
+		return -1;
+	}
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		ledger->children[i].channel_fd = -1;
+		ledger->children[i].restart_msecs = clock_msecs();
+	}
+	return 0;
+}
+
+int startup_begin(struct master *master)
+{
+	uint64_t descriptors;
+	uint32_t clients_max;
+
+	if (raise_descriptor_limit(&descriptors) != 0) {
+		diag_errno("the limit on open files");
+		return -1;
+	}
+	if (limit_clients(master->options, descriptors, &clients_max) != 0 || create_ledger(master, clients_max) != 0 ||
+	    open_listeners(master) != 0)
+		return -1;
+	if (create_memory(master) != 0 || create_pipes(master->ledger) != 0 || pool_open(master) != 0) {
+		diag_errno("shared memory");
+		return -1;
+	}
+	return 0;
+}
+
+static int attach_all(struct master *master, int ledger_fd)
+{
+	struct ledger *ledger;
+	struct stat status;
+
+	if (fstat(ledger_fd, &status) != 0 ||
+	    memory_attach(&master->ledger_memory, ledger_fd, (size_t)status.st_size) != 0)
+		return -1;
+	ledger = master->ledger = master->ledger_memory.base;
+	if (memory_attach(&master->budget_memory, ledger->budget_fd, budget_bytes(ledger->workers)) != 0)
+		return -1;
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		size_t bytes = i < ledger->workers ?
+				       part_bytes(ledger->worker_slots, ledger->ring_bytes) :
+				       master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots);
+
+		if (memory_attach(&master->child_memory[i], ledger->children[i].memory_fd, bytes) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int startup_resume(struct master *master, int ledger_fd)
+{
+	if (attach_all(master, ledger_fd) != 0 || pool_open(master) != 0) {
+		diag_errno("upgrade");
+		return -1;
+	}
+	master->ledger->program++;
+	master->ledger->replacing = 0;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* Everything the master needs before its loop can run. */
+#ifndef ECHOD_MASTER_STARTUP_H
+#define ECHOD_MASTER_STARTUP_H
+
+#include "master/state.h"
+
+/*
+ * Sees that standard output can be written and that descriptors 0 to 2 are open; to be called before
+ * anything is opened. -1 after a message.
+ */
+int startup_descriptors(void);
+
+/*
+ * Blocks the signals that the master acts upon and returns a descriptor to read them from
+ * (signalfd(2)); -1 with errno. To be called before any child is started: they keep the mask, so
+ * that a Ctrl-C in their terminal is the master's alone to answer.
+ */
+int startup_signals(void);
+
+/*
+ * An ordinary start: opens the listeners, creates the ledger, the table and the pipes, and plans the
+ * start of all children. -1 after a message.
+ */
+int startup_begin(struct master *master);
+
+/* After an upgrade: finds all that in the ledger behind ledger_fd. -1 after a message. */
+int startup_resume(struct master *master, int ledger_fd);
+
+#endif

@@ -1,0 +1,134 @@
+/* Upgrade in place; run by the master, and by the program that is to become it. See upgrade.h. */
+#include "master/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/diag.h"
+
+#define CHECK_VARIABLE "ECHOD_UPGRADE_CHECK"
+#define RESUME_VARIABLE "ECHOD_UPGRADE_RESUME"
+
+enum { CHECK_MSECS = 5000 };
+
+static char program[PATH_MAX];
+
+void upgrade_note_program(void)
+{
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	program[length > 0 ? length : 0] = '\0';
+}
+
+static bool take_variable(const char *name, int *fd)
+{
+	const char *value = getenv(name);
+
+	if (value == NULL)
+		return false;
+	*fd = atoi(value);
+	unsetenv(name);
+	return true;
+}
+
+enum upgrade_role upgrade_role(int *ledger_fd)
+{
+	if (take_variable(CHECK_VARIABLE, ledger_fd))
+		return UPGRADE_CHECK;
+	if (take_variable(RESUME_VARIABLE, ledger_fd))
+		return UPGRADE_RESUME;
+	return UPGRADE_NONE;
+}
+
+/* Only returns if the program cannot be executed; errno says why. */
+static void execute(const struct master *master, const char *variable)
+{
+	char fd[16];
+
+	snprintf(fd, sizeof(fd), "%d", master->ledger->memory_fd);
+	if (setenv(variable, fd, 1) != 0)
+		return;
+	execv(program, master->argv);
+	unsetenv(variable);
+}
+
+_Noreturn static void check(const struct master *master)
+{
+	unsigned ledger_fd = (unsigned)master->ledger->memory_fd;
+
+	/* It gets the ledger and stderr, and nothing that could disturb what is going on. */
+	if (close_range(STDERR_FILENO + 1, ledger_fd - 1, 0) == 0 && close_range(ledger_fd + 1, ~0U, 0) == 0)
+		execute(master, CHECK_VARIABLE);
+	_exit(1);
+}
+
+void upgrade_check(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+	pid_t pid;
+
+	if (ledger->phase != PHASE_SERVING || ledger->checker_pid != 0) {
+		diag("upgrade: not now");
+		return;
+	}
+	if (access(program, X_OK) != 0) {
+		diag_errno("upgrade: %s", program);
+		return;
+	}
+	ledger->checker_proof = 0;
+	ledger->checker_msecs = clock_msecs() + CHECK_MSECS;
+	pid = fork();
+	if (pid == 0)
+		check(master);
+	if (pid < 0)
+		diag_errno("upgrade: cannot start a process");
+	else
+		ledger->checker_pid = pid;
+}
+
+int upgrade_prove(int ledger_fd)
+{
+	struct memory memory;
+	struct stat status;
+	struct ledger *ledger;
+
+	if (fstat(ledger_fd, &status) != 0 || (size_t)status.st_size < sizeof(*ledger) ||
+	    memory_attach(&memory, ledger_fd, (size_t)status.st_size) != 0)
+		return 1;
+	ledger = memory.base;
+	if (ledger->layout == LEDGER_LAYOUT)
+		ledger->checker_proof = LEDGER_LAYOUT;
+	memory_release(&memory);
+	return 0;
+}
+
+void upgrade_give_up(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->checker_msecs = UINT64_MAX; /* once is enough: its end is told by SIGCHLD */
+	kill(ledger->checker_pid, SIGKILL);
+}
+
+void upgrade_finish(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->checker_pid = 0;
+	if (ledger->checker_proof != LEDGER_LAYOUT) {
+		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
+		return;
+	}
+	if (ledger->phase != PHASE_SERVING)
+		return;
+	execute(master, RESUME_VARIABLE);
+	diag_errno("upgrade: %s", program);
+}

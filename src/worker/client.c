@@ -1,0 +1,519 @@
+/* One connection at a time, without ever waiting for it; run by a worker. See client.h. */
+#include "worker/client.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/diag.h"
+#include "common/fault.h"
+#include "worker/recover.h"
+
+static struct slot *slot_at(const struct clients *clients, uint32_t index)
+{
+	return &clients->part->slots[index];
+}
+
+/* The worker is the only one to change its slots' counters, so these need no read-modify-write. */
+static uint64_t get(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void set(_Atomic uint64_t *counter, uint64_t value)
+{
+	atomic_store_explicit(counter, value, memory_order_release);
+}
+
+static void tell(const struct slot *slot, const char *what)
+{
+	char peer[ADDRESS_TEXT_BYTES];
+
+	address_text(&slot->peer, peer);
+	diag("%s: %s", peer, what);
+}
+
+uint64_t client_event_data(const struct clients *clients, uint32_t index)
+{
+	return (uint64_t)slot_at(clients, index)->generation << 32 | index;
+}
+
+int clients_init(struct clients *clients, const struct seat *seat, struct tap *tap, int epoll_fd)
+{
+	struct part *part = seat->memory.base;
+	size_t count = part->slot_count;
+
+	*clients = (struct clients){
+		.options = seat->options,
+		.part = part,
+		.budget = seat->budget,
+		.worker = seat->number,
+		.tap = tap,
+		.epoll_fd = epoll_fd,
+		.each = calloc(count, sizeof(*clients->each)),
+		.finished = calloc(count, sizeof(*clients->finished)),
+		.drained = calloc(count, sizeof(*clients->drained)),
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+	if (clients->each == NULL || clients->finished == NULL || clients->drained == NULL) {
+		clients_release(clients);
+		errno = ENOMEM;
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		clients->each[i].fd = -1;
+	return 0;
+}
+
+void clients_release(struct clients *clients)
+{
+	free(clients->each);
+	free(clients->finished);
+	free(clients->drained);
+}
+
+/* ---- memory of the rings ---- */
+
+static void give_ring_back(struct clients *clients, struct slot *slot)
+{
+	uint64_t freed = slot_give_ring_back(clients->part, slot);
+
+	if (freed > 0)
+		budget_give(clients->budget, clients->worker, freed);
+}
+
+void clients_trim(struct clients *clients)
+{
+	uint32_t count = clients->drained_count;
+
+	clients->drained_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t index = clients->drained[i];
+
+		clients->each[index].drained = false;
+		if (slot_backlog(slot_at(clients, index)) == 0)
+			give_ring_back(clients, slot_at(clients, index));
+	}
+}
+
+/* An empty ring keeps its memory for a while: who stalled once may well stall again. */
+static void note_if_drained(struct clients *clients, uint32_t index)
+{
+	struct slot *slot = slot_at(clients, index);
+
+	if (get(&slot->ring_held) == 0 || clients->each[index].drained || slot_backlog(slot) > 0)
+		return;
+	clients->each[index].drained = true;
+	clients->drained[clients->drained_count++] = index;
+}
+
+void clients_count_memory(struct clients *clients)
+{
+	uint64_t held = 0;
+
+	for (uint32_t i = 0; i < clients->part->slot_count; i++)
+		held += get(&slot_at(clients, i)->ring_held);
+	budget_set(clients->budget, clients->worker, held);
+}
+
+static void take_memory(struct clients *clients, struct slot *slot, uint64_t needed)
+{
+	uint64_t held = get(&slot->ring_held);
+	uint64_t taken = budget_take(clients->budget, clients->worker, needed - held, clients->page_bytes);
+
+	if (held + taken < needed) {
+		clients_trim(clients);
+		held = get(&slot->ring_held);
+		taken += budget_take(clients->budget, clients->worker, needed - held - taken, clients->page_bytes);
+	}
+	set(&slot->ring_held, held + taken);
+}
+
+/* How many of `wanted` more bytes the slot's ring can take; the memory for them is booked. */
+static uint64_t make_room(struct clients *clients, struct slot *slot, uint64_t wanted)
+{
+	uint64_t queued = slot_queued(slot);
+	uint64_t backlog = slot_backlog(slot);
+	uint64_t left = clients->part->ring_bytes - backlog;
+	uint64_t needed, held;
+	struct ring ring;
+
+	if (wanted > left)
+		wanted = left;
+	if (backlog == 0)
+		set(&slot->ring_base, queued);
+	ring = slot_ring(clients->part, slot);
+	needed = ring_reach(&ring, queued + wanted);
+	needed = (needed + clients->page_bytes - 1) / clients->page_bytes * clients->page_bytes;
+	if (needed > get(&slot->ring_held))
+		take_memory(clients, slot, needed);
+	held = get(&slot->ring_held);
+	if (held >= needed)
+		return wanted;
+	return held > queued - ring.base ? held - (queued - ring.base) : 0;
+}
+
+/* ---- the end ---- */
+
+static void finish(struct clients *clients, uint32_t index)
+{
+	struct client *client = &clients->each[index];
+
+	/* Closing alone would not end the registration: the master has a duplicate (epoll(7)). */
+	if (client->events != 0 && epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL) != 0)
+		diag_errno("epoll_ctl");
+	close(client->fd);
+	client->fd = -1;
+	client->events = 0;
+	client->starved = false;
+	clients->count--;
+	give_ring_back(clients, slot_at(clients, index));
+	clients->finished[clients->finished_count++] = index;
+}
+
+uint32_t clients_take_finished(struct clients *clients, uint32_t *slots, uint32_t most)
+{
+	uint32_t count = clients->finished_count < most ? clients->finished_count : most;
+
+	for (uint32_t i = 0; i < count; i++) {
+		slots[i] = clients->finished[--clients->finished_count];
+		fault_point("done");
+		atomic_store(&slot_at(clients, slots[i])->state, SLOT_DONE);
+	}
+	return count;
+}
+
+/* ---- the echo ---- */
+
+static void echo_is_full(struct clients *clients, struct slot *slot)
+{
+	if (clients->options->when_full == WHEN_FULL_CLOSE) {
+		if (!slot_has(slot, SLOT_CUT))
+			tell(slot, "echo buffer full, closing");
+		slot_set(slot, SLOT_CUT | SLOT_BROKEN);
+	} else if (!slot_has(slot, SLOT_DROPPING)) {
+		slot_set(slot, SLOT_DROPPING);
+		tell(slot, "echo buffer full, dropping");
+	}
+}
+
+static void enqueue(struct clients *clients, struct slot *slot, const uint8_t *bytes, size_t count)
+{
+	uint64_t room = make_room(clients, slot, count);
+	uint64_t queued = slot_queued(slot);
+	struct ring ring = slot_ring(clients->part, slot);
+
+	if (room > 0) {
+		ring_write(&ring, queued, bytes, room);
+		fault_point("queue");
+		set(&slot->queued, queued + room);
+	}
+	if (room < count)
+		echo_is_full(clients, slot);
+}
+
+static void count_sent(struct slot *slot, ssize_t result)
+{
+	if (result > 0)
+		set(&slot->sent, get(&slot->sent) + (uint64_t)result);
+	else if (result < 0 && errno != EAGAIN && errno != EINTR)
+		slot_set(slot, SLOT_BROKEN);
+}
+
+/* Sends, queues or drops bytes that were received just now. */
+static void echo(struct clients *clients, uint32_t index, const uint8_t *bytes, size_t count)
+{
+	struct slot *slot = slot_at(clients, index);
+
+	if (slot_backlog(slot) == 0) {
+		ssize_t result = send(clients->each[index].fd, bytes, count, MSG_NOSIGNAL);
+
+		fault_point("send");
+		count_sent(slot, result);
+		if (result > 0) {
+			bytes += result;
+			count -= (size_t)result;
+		}
+	}
+	if (count > 0 && !slot_has(slot, SLOT_BROKEN))
+		enqueue(clients, slot, bytes, count);
+}
+
+static void send_backlog(struct clients *clients, uint32_t index)
+{
+	struct slot *slot = slot_at(clients, index);
+	struct ring ring = slot_ring(clients->part, slot);
+	struct iovec pieces[2];
+	struct msghdr header = { .msg_iov = pieces };
+	ssize_t result;
+
+	header.msg_iovlen = (size_t)ring_pieces(&ring, get(&slot->sent), get(&slot->queued), pieces);
+	result = sendmsg(clients->each[index].fd, &header, MSG_NOSIGNAL);
+	fault_point("send-backlog");
+	count_sent(slot, result);
+}
+
+/* ---- receiving ---- */
+
+/*
+ * Finishes the chunk in hand, from wherever this process or its predecessor has come to: what was
+ * admitted to the echo since the chunk was claimed can only have been bytes of the chunk.
+ */
+static void settle(struct clients *clients, uint32_t index, struct chunk *chunk)
+{
+	struct slot *slot = slot_at(clients, index);
+	uint64_t count = get(&slot->received) - chunk->offset;
+	uint64_t limit = get(&slot->echo_limit);
+	uint64_t echoable = limit > chunk->offset ? limit - chunk->offset : 0;
+	uint64_t echoed = slot_queued(slot) - chunk->queued_before;
+
+	if (echoable > count)
+		echoable = count;
+	if (echoed < echoable && !slot_has(slot, SLOT_BROKEN))
+		echo(clients, index, tap_bytes(clients->tap, chunk) + echoed, echoable - echoed);
+	fault_point("settle");
+	tap_settle(chunk, (uint32_t)count);
+}
+
+static bool may_pause(const struct clients *clients, const struct slot *slot)
+{
+	return clients->options->when_full == WHEN_FULL_PAUSE && !slot_has(slot, SLOT_BROKEN) &&
+	       get(&slot->received) < get(&slot->echo_limit);
+}
+
+static bool may_receive(const struct clients *clients, uint32_t index)
+{
+	const struct slot *slot = slot_at(clients, index);
+
+	if (slot_has(slot, SLOT_PEER_DONE | SLOT_CUT) || !tap_is_open(clients->tap) || clients->each[index].starved)
+		return false;
+	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
+}
+
+/*
+ * Puts the connection's opening into the log before anything it sends; false if the pipe has no room
+ * now. If the process dies before it notes that, its successor's second announcement is dropped by
+ * the logger.
+ */
+static bool announce(struct clients *clients, struct slot *slot)
+{
+	if (slot_has(slot, SLOT_ANNOUNCED))
+		return true;
+	if (tap_claim(clients->tap, slot, RECORD_OPEN) == NULL)
+		return false;
+	fault_point("announce");
+	slot_set(slot, SLOT_ANNOUNCED);
+	return true;
+}
+
+static void receive(struct clients *clients, uint32_t index)
+{
+	struct slot *slot = slot_at(clients, index);
+	struct chunk *chunk = announce(clients, slot) ? tap_claim(clients->tap, slot, RECORD_DATA) : NULL;
+	size_t room;
+	ssize_t result;
+
+	if (chunk == NULL)
+		return;
+	room = tap_room(clients->tap, chunk);
+	if (may_pause(clients, slot))
+		room = make_room(clients, slot, room);
+	if (room == 0) {
+		tap_withdraw(clients->tap);
+		clients->each[index].starved = clients->starved = true;
+		return;
+	}
+	result = recv(clients->each[index].fd, tap_bytes(clients->tap, chunk), room, 0);
+	fault_point("receive");
+	if (result > 0) {
+		set(&slot->received, get(&slot->received) + (uint64_t)result);
+		settle(clients, index, chunk);
+		return;
+	}
+	tap_withdraw(clients->tap);
+	if (result == 0)
+		slot_set(slot, SLOT_PEER_DONE);
+	else if (errno != EAGAIN && errno != EINTR)
+		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN);
+}
+
+/* ---- what to do next ---- */
+
+static bool echo_is_complete(const struct clients *clients, const struct slot *slot)
+{
+	if (slot_has(slot, SLOT_BROKEN) || slot_backlog(slot) > 0)
+		return false;
+	return slot_has(slot, SLOT_PEER_DONE) ||
+	       (clients->draining && get(&slot->received) >= get(&slot->echo_limit));
+}
+
+static bool is_over(const struct slot *slot)
+{
+	if (slot_has(slot, SLOT_CUT))
+		return true;
+	return slot_has(slot, SLOT_PEER_DONE) && slot_has(slot, SLOT_SHUT | SLOT_BROKEN);
+}
+
+static void wait_for(struct clients *clients, uint32_t index)
+{
+	struct client *client = &clients->each[index];
+	struct slot *slot = slot_at(clients, index);
+	struct epoll_event event = { .data.u64 = client_event_data(clients, index) };
+	int operation = EPOLL_CTL_MOD;
+
+	if (may_receive(clients, index))
+		event.events |= EPOLLIN;
+	else if (!tap_is_open(clients->tap))
+		clients->muted = true;
+	if (slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
+		event.events |= EPOLLOUT;
+	if (event.events == client->events)
+		return;
+	/* With nothing to wait for a registration would still report hang-ups, again and again. */
+	if (client->events == 0)
+		operation = EPOLL_CTL_ADD;
+	else if (event.events == 0)
+		operation = EPOLL_CTL_DEL;
+	if (epoll_ctl(clients->epoll_fd, operation, client->fd, &event) == 0) {
+		client->events = event.events;
+	} else {
+		diag_errno("epoll_ctl");
+		client_cut(clients, index);
+	}
+}
+
+/* Takes the connection to the state that its flags and counters ask for. */
+static void advance(struct clients *clients, uint32_t index)
+{
+	struct slot *slot = slot_at(clients, index);
+
+	if (!slot_has(slot, SLOT_SHUT) && echo_is_complete(clients, slot)) {
+		/* close() sends nothing while the master has a duplicate. Fails only after a reset. */
+		int result = shutdown(clients->each[index].fd, SHUT_WR);
+
+		fault_point("shut");
+		slot_set(slot, result == 0 ? SLOT_SHUT : SLOT_BROKEN);
+	}
+	if (is_over(slot)) {
+		finish(clients, index);
+	} else {
+		note_if_drained(clients, index);
+		wait_for(clients, index);
+	}
+}
+
+void client_serve(struct clients *clients, uint32_t index, uint32_t events)
+{
+	struct slot *slot = slot_at(clients, index);
+
+	if (clients->each[index].fd < 0)
+		return;
+	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
+		send_backlog(clients, index);
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && may_receive(clients, index))
+		receive(clients, index);
+	advance(clients, index);
+}
+
+void client_cut(struct clients *clients, uint32_t index)
+{
+	slot_set(slot_at(clients, index), SLOT_CUT | SLOT_BROKEN);
+	finish(clients, index);
+}
+
+void client_drain(struct clients *clients, uint32_t index)
+{
+	struct slot *slot = slot_at(clients, index);
+	int unread;
+
+	if (get(&slot->echo_limit) == SLOT_NO_LIMIT) {
+		if (ioctl(clients->each[index].fd, SIOCINQ, &unread) != 0)
+			unread = 0;
+		set(&slot->echo_limit, get(&slot->received) + (uint64_t)unread);
+	}
+	advance(clients, index);
+}
+
+void clients_resume(struct clients *clients)
+{
+	clients->muted = false;
+	clients->starved = false;
+	for (uint32_t i = 0; i < clients->reach; i++) {
+		if (clients->each[i].fd < 0)
+			continue;
+		clients->each[i].starved = false;
+		wait_for(clients, i);
+	}
+}
+
+/* ---- adoption ---- */
+
+/*
+ * Brings the counters up to what the predecessor's last system call did, if that was cut off from
+ * its commit. False if they cannot be those of this connection.
+ */
+static bool repair(struct slot *slot, const struct recovered *truth, const struct chunk *in_hand)
+{
+	uint64_t received = get(&slot->received);
+	uint64_t sent = get(&slot->sent);
+	uint64_t receivable = received;
+	uint64_t sendable = slot_queued(slot);
+
+	if (in_hand != NULL)
+		receivable = in_hand->offset + BATCH_PAYLOAD_BYTES - in_hand->position;
+	if (truth->closed) {
+		slot_set(slot, SLOT_BROKEN);
+		if (truth->received > received && truth->received <= receivable)
+			set(&slot->received, truth->received);
+		return received <= receivable;
+	}
+	if (truth->received < received || truth->received > receivable)
+		return false;
+	if (in_hand != NULL && slot_backlog(slot) == 0)
+		sendable = in_hand->queued_before + (truth->received - in_hand->offset);
+	if (truth->sent < sent || truth->sent > sendable)
+		return false;
+	set(&slot->received, truth->received);
+	fault_point("repair");
+	set(&slot->sent, truth->sent);
+	return true;
+}
+
+static void settle_in_hand(struct clients *clients, uint32_t index, struct chunk *in_hand)
+{
+	if (get(&slot_at(clients, index)->received) > in_hand->offset)
+		settle(clients, index, in_hand);
+	else
+		tap_withdraw(clients->tap);
+}
+
+void client_adopt(struct clients *clients, uint32_t index, int fd)
+{
+	struct slot *slot = slot_at(clients, index);
+	struct chunk *in_hand = NULL;
+	struct recovered truth;
+
+	atomic_store(&clients->part->adopting, index);
+	clients->each[index].fd = fd;
+	clients->count++;
+	if (index >= clients->reach)
+		clients->reach = index + 1;
+	if (part_in_hand(clients->part) == index)
+		in_hand = tap_in_hand(clients->tap);
+	if (recover_stream(fd, &truth) != 0 || (!fault_omits("repair") && !repair(slot, &truth, in_hand))) {
+		tell(slot, "connection and table disagree, closing");
+		slot_set(slot, SLOT_CUT | SLOT_BROKEN);
+	}
+	if (in_hand != NULL)
+		settle_in_hand(clients, index, in_hand);
+	announce(clients, slot);
+	if (clients->draining)
+		client_drain(clients, index);
+	else
+		advance(clients, index);
+	atomic_store(&clients->part->adopting, PART_NOBODY);
+}

@@ -1,0 +1,274 @@
+/*
+ * A worker process: one loop that adopts connections, serves them, and forwards what they send.
+ *
+ * It is disposable. It never waits for a client, and whatever instant it is killed at, another one
+ * started on the same part of the table goes on where it was.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/clock.h"
+#include "common/diag.h"
+#include "worker/client.h"
+#include "worker/tap.h"
+
+enum {
+	EVENTS_MAX = 256,
+	TRIM_MSECS = 1000,  /* how long an empty ring keeps its memory, at least */
+	RETRY_MSECS = 20,   /* between attempts to read from clients for which there was no memory */
+	ADOPT_MAX = 64,     /* connections adopted before others are served again */
+};
+
+/* Event data that is no client's: no slot has this number. */
+#define CHANNEL_EVENT ((uint64_t)PART_NOBODY)
+#define PIPE_EVENT ((uint64_t)PART_NOBODY - 1)
+
+struct worker {
+	const struct seat *seat;
+	struct part *part;
+	struct tap tap;
+	struct clients clients;
+	int epoll_fd;
+	bool waits_for_pipe;    /* the pipe is registered with epoll */
+	bool dismissed;         /* end-of-file on the channel: no more connections will come */
+	bool cut;               /* the deadline has passed */
+	uint64_t deadline_msecs; /* 0 while there is no shutdown */
+	uint64_t trim_msecs;    /* when to trim next; 0: nothing to trim */
+};
+
+static int watch(struct worker *worker, int operation, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event event = { .events = events, .data.u64 = data };
+
+	return epoll_ctl(worker->epoll_fd, operation, fd, &event);
+}
+
+static int attach(struct worker *worker, const struct seat *seat)
+{
+	struct channel_message ready = { .type = CHANNEL_READY };
+
+	*worker = (struct worker){ .seat = seat, .part = seat->memory.base, .deadline_msecs = seat->deadline_msecs };
+	if (!tap_init(&worker->tap, worker->part, seat->pipe_fd))
+		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
+	worker->epoll_fd = epoll_create1(0);
+	if (worker->epoll_fd < 0 || watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
+		return -1;
+	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
+		return -1;
+	worker->clients.draining = worker->deadline_msecs != 0;
+	clients_count_memory(&worker->clients);
+	return channel_send_patiently(seat->channel_fd, &ready);
+}
+
+/* ---- the channel ---- */
+
+static void refuse(struct worker *worker, uint32_t index)
+{
+	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { index } };
+
+	if (channel_send_patiently(worker->seat->channel_fd, &refused) != 0)
+		diag_errno("worker %u: to the master", worker->seat->number);
+}
+
+static void adopt(struct worker *worker, const struct channel_message *message, int fd)
+{
+	uint32_t index = message->slots[0];
+
+	if (fd < 0) {
+		refuse(worker, index);
+		return;
+	}
+	if (message->count != 1 || index >= worker->part->slot_count || worker->clients.each[index].fd >= 0) {
+		close(fd);
+		return;
+	}
+	if (part_in_hand(worker->part) != index)
+		tap_abandon_in_hand(&worker->tap);
+	client_adopt(&worker->clients, index, fd);
+}
+
+static void drain(struct worker *worker, uint64_t deadline_msecs)
+{
+	if (worker->clients.draining)
+		return;
+	worker->deadline_msecs = deadline_msecs;
+	worker->clients.draining = true;
+	for (uint32_t i = 0; i < worker->clients.reach; i++)
+		if (worker->clients.each[i].fd >= 0)
+			client_drain(&worker->clients, i);
+}
+
+/* Without a master there is nobody to keep a deadline but this process. */
+static void dismiss(struct worker *worker)
+{
+	worker->dismissed = true;
+	if (watch(worker, EPOLL_CTL_DEL, worker->seat->channel_fd, 0, CHANNEL_EVENT) != 0)
+		diag_errno("epoll_ctl");
+	drain(worker, clock_msecs() + (uint64_t)worker->seat->options->drain_timeout_msecs);
+}
+
+static void read_channel(struct worker *worker)
+{
+	struct channel_message message;
+	int fd = -1;
+
+	for (int i = 0; i < ADOPT_MAX && !worker->dismissed; i++) {
+		switch (channel_receive(worker->seat->channel_fd, &message, &fd)) {
+		case CHANNEL_MESSAGE:
+			if (message.type == CHANNEL_CLIENT)
+				adopt(worker, &message, fd);
+			else if (message.type == CHANNEL_DRAIN)
+				drain(worker, message.deadline_msecs);
+			break;
+		case CHANNEL_EMPTY:
+			return;
+		case CHANNEL_FAILED:
+			diag_errno("worker %u: from the master", worker->seat->number);
+			return;
+		case CHANNEL_CLOSED:
+			dismiss(worker);
+			break;
+		}
+	}
+}
+
+static void report_done(struct worker *worker)
+{
+	struct channel_message done = { .type = CHANNEL_DONE };
+
+	while (worker->clients.finished_count > 0) {
+		done.count = clients_take_finished(&worker->clients, done.slots, CHANNEL_SLOTS_MAX);
+		/* A master that is gone needs not be told. */
+		if (channel_send_patiently(worker->seat->channel_fd, &done) != 0 && !worker->dismissed)
+			dismiss(worker);
+	}
+}
+
+/* ---- the log ---- */
+
+/* Writes the batch; while the pipe has no room nothing is received, and echoes go on. */
+static void flush(struct worker *worker)
+{
+	bool empty = tap_flush(&worker->tap);
+
+	if (empty == worker->waits_for_pipe) {
+		int operation = empty ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;
+
+		if (watch(worker, operation, worker->seat->pipe_fd, EPOLLOUT, PIPE_EVENT) == 0)
+			worker->waits_for_pipe = !empty;
+		else
+			diag_errno("epoll_ctl");
+	}
+	if (empty) {
+		if (worker->clients.muted)
+			clients_resume(&worker->clients);
+		report_done(worker);
+	}
+}
+
+/* ---- time ---- */
+
+static void cut_all(struct worker *worker)
+{
+	worker->cut = true;
+	for (uint32_t i = 0; i < worker->clients.reach; i++)
+		if (worker->clients.each[i].fd >= 0)
+			client_cut(&worker->clients, i);
+}
+
+static void keep_time(struct worker *worker)
+{
+	struct clients *clients = &worker->clients;
+	uint64_t now;
+
+	if (worker->deadline_msecs == 0 && clients->drained_count == 0 && !clients->starved)
+		return;
+	now = clock_msecs();
+	if (worker->deadline_msecs != 0 && now >= worker->deadline_msecs)
+		cut_all(worker);
+	if (clients->drained_count == 0) {
+		worker->trim_msecs = 0;
+	} else if (worker->trim_msecs == 0) {
+		worker->trim_msecs = now + TRIM_MSECS;
+	} else if (now >= worker->trim_msecs) {
+		clients_trim(clients);
+		worker->trim_msecs = 0;
+	}
+	if (clients->starved)
+		clients_resume(clients);
+}
+
+static int sooner(int timeout, uint64_t when)
+{
+	uint64_t now = clock_msecs();
+	uint64_t left = when > now ? when - now : 0;
+
+	if (left > INT32_MAX)
+		left = INT32_MAX;
+	return timeout < 0 || (int)left < timeout ? (int)left : timeout;
+}
+
+static int timeout_msecs(const struct worker *worker)
+{
+	int timeout = -1;
+
+	if (worker->deadline_msecs != 0 && !worker->cut)
+		timeout = sooner(timeout, worker->deadline_msecs);
+	if (worker->trim_msecs != 0)
+		timeout = sooner(timeout, worker->trim_msecs);
+	if (worker->clients.starved && (timeout < 0 || timeout > RETRY_MSECS))
+		timeout = RETRY_MSECS;
+	return timeout;
+}
+
+/* ---- the loop ---- */
+
+static void serve(struct worker *worker, const struct epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data.u64;
+
+	if (event->data.u64 == CHANNEL_EVENT)
+		read_channel(worker);
+	else if (event->data.u64 != PIPE_EVENT && event->data.u64 == client_event_data(&worker->clients, index))
+		client_serve(&worker->clients, index, event->events);
+}
+
+static bool is_finished(const struct worker *worker)
+{
+	return worker->dismissed && worker->clients.count == 0 && worker->clients.finished_count == 0 &&
+	       tap_is_open(&worker->tap);
+}
+
+static int loop(struct worker *worker)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	while (!is_finished(worker)) {
+		int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_msecs(worker));
+
+		if (count < 0 && errno != EINTR)
+			return -1;
+		for (int i = 0; i < count; i++)
+			serve(worker, &events[i]);
+		keep_time(worker);
+		flush(worker);
+	}
+	return 0;
+}
+
+int worker_run(struct seat *seat)
+{
+	static struct worker worker; /* too large for a stack */
+	int result = -1;
+
+	if (seat_take(seat) == 0 && attach(&worker, seat) == 0)
+		result = loop(&worker);
+	if (result != 0)
+		diag_errno("worker %u", seat->number);
+	clients_release(&worker.clients);
+	return result == 0 ? 0 : 1;
+}
