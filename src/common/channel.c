@@ -88,7 +88,8 @@ enum channel_result channel_receive(int channel_fd, struct channel_message *mess
 		return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_FAILED;
 	*passed_fd = passed_descriptor(&header);
 	if ((size_t)bytes < offsetof(struct channel_message, slots) || message->count > CHANNEL_SLOTS_MAX ||
-	    (size_t)bytes != offsetof(struct channel_message, slots) + message->count * sizeof(message->slots[0])) {
+	    (size_t)bytes !=
+		    offsetof(struct channel_message, slots) + message->count * sizeof(message->slots[0])) {
 		errno = EPROTO;
 		return CHANNEL_FAILED;
 	}

@@ -20,9 +20,9 @@ enum channel_type {
 enum { CHANNEL_SLOTS_MAX = 60 };
 
 struct channel_message {
-	uint32_t type;          /* enum channel_type */
-	uint32_t count;         /* slots that are set */
-	uint64_t deadline_msecs; /* CHANNEL_DRAIN: by clock_msecs() */
+	uint32_t type;                     /* enum channel_type */
+	uint32_t count;                    /* slots that are set */
+	uint64_t deadline_msecs;           /* CHANNEL_DRAIN: by clock_msecs() */
 	uint32_t slots[CHANNEL_SLOTS_MAX]; /* index in the worker's part */
 };
 

@@ -27,7 +27,8 @@ static bool is_sound(const struct record *record)
 {
 	if (record->type == RECORD_OPEN)
 		return record->length == 0;
-	return record->type == RECORD_DATA && record->length > 0 && record->length <= RECORD_PAYLOAD_MAX_BYTES;
+	return record->type == RECORD_DATA && record->length > 0 &&
+	       record->length <= RECORD_PAYLOAD_MAX_BYTES;
 }
 
 enum record_find record_find(struct record *record, const uint8_t *at, size_t available, uint64_t key)

@@ -27,9 +27,9 @@ enum record_type {
 
 /* What the logger decided to do with a record: set by it, in its own copy, and 0 on the pipe. */
 enum record_verdict {
-	RECORD_DECIDED = 1, /* the other bits are valid */
-	RECORD_NEWLINE = 2, /* end the line the output stands in first */
-	RECORD_TAG = 4,     /* write the peer's address before the payload */
+	RECORD_DECIDED = 1,  /* the other bits are valid */
+	RECORD_NEWLINE = 2,  /* end the line the output stands in first */
+	RECORD_TAG = 4,      /* write the peer's address before the payload */
 	RECORD_REPEATED = 8, /* write nothing: all of it was had before */
 };
 

@@ -27,7 +27,8 @@ static int ascending(const void *a, const void *b)
 /* Closes all but the standard descriptors and the seat's; the table may be full, so none is moved. */
 static int close_others(const struct seat *seat)
 {
-	int keep[] = { STDERR_FILENO, seat->channel_fd, seat->pipe_fd, seat->relay_fds[0], seat->relay_fds[1] };
+	int keep[] = { STDERR_FILENO, seat->channel_fd, seat->pipe_fd, seat->relay_fds[0],
+		       seat->relay_fds[1] };
 	size_t count = sizeof(keep) / sizeof(keep[0]);
 
 	qsort(keep, count, sizeof(keep[0]), ascending);

@@ -12,7 +12,8 @@
 
 #include "common/budget.h"
 #include "common/memory.h"
-#include "options.h"
+
+struct options; /* options.h */
 
 struct seat {
 	const struct options *options;

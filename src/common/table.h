@@ -62,7 +62,7 @@ struct slot {
 
 /* One receive: who sent it and where it lies in the batch. */
 struct chunk {
-	_Atomic uint32_t length; /* bytes; 0 until the chunk is settled: received, and echoed, queued or dropped */
+	_Atomic uint32_t length; /* bytes; 0 until it is settled: echoed, queued or dropped */
 	uint32_t position;       /* of its first byte in the batch's payload */
 	uint32_t slot;           /* index in this part */
 	uint32_t generation;     /* of the slot */
@@ -88,14 +88,14 @@ struct batch {
 #define PART_NOBODY UINT32_MAX
 
 struct part {
-	uint32_t first_slot;        /* number of this part's first slot in the log's records; master */
-	uint32_t slot_count;        /* master */
-	uint64_t ring_bytes;        /* capacity of one ring; master */
-	uint64_t ring_stride;       /* from one ring to the next, whole pages; master */
-	uint64_t rings_at;          /* of the first ring, from the start of the part; master */
-	uint64_t key;               /* of the records; master */
-	_Atomic uint32_t adopting;  /* the slot being adopted, or PART_NOBODY; worker */
-	struct batch batch;         /* worker */
+	uint32_t first_slot;       /* number of this part's first slot in the log's records; master */
+	uint32_t slot_count;       /* master */
+	uint64_t ring_bytes;       /* capacity of one ring; master */
+	uint64_t ring_stride;      /* from one ring to the next, whole pages; master */
+	uint64_t rings_at;         /* of the first ring, from the start of the part; master */
+	uint64_t key;              /* of the records; master */
+	_Atomic uint32_t adopting; /* the slot being adopted, or PART_NOBODY; worker */
+	struct batch batch;        /* worker */
 	struct slot slots[];
 };
 
@@ -108,7 +108,8 @@ struct log_account {
 size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes);
 
 /* Describes a part to its users; the memory is zero and part_bytes() long. */
-void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint64_t ring_bytes, uint64_t key);
+void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint64_t ring_bytes,
+	       uint64_t key);
 
 /*
  * The slot of the chunk in hand, whose receiving or echoing the worker did not finish; PART_NOBODY

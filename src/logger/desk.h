@@ -36,11 +36,11 @@ struct text_state {
 };
 
 struct desk {
-	struct log_account account;    /* `written`; see output.h for the time in between */
-	_Atomic uint64_t goal;         /* what `written` will be when the write in hand is complete */
-	_Atomic uint64_t file_origin;  /* a regular file's offset minus `written`, before the write in hand */
+	struct log_account account;   /* `written`; see output.h for the time in between */
+	_Atomic uint64_t goal;        /* what `written` will be when the write in hand is complete */
+	_Atomic uint64_t file_origin; /* a regular file's offset minus `written`, before the write in hand */
 	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */
-	_Atomic uint64_t marks;        /* bytes of the buffer: decided in the low half, filled in the high */
+	_Atomic uint64_t marks;         /* bytes of the buffer: decided in the low half, filled in the high */
 	struct text_state text;
 	uint8_t buffer[DESK_BUFFER_BYTES];
 	struct source sources[]; /* one for each slot of the table */

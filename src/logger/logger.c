@@ -17,6 +17,7 @@
 #include "logger/desk.h"
 #include "logger/output.h"
 #include "logger/text.h"
+#include "options.h"
 
 enum { PIECES_MAX = 1024 }; /* IOV_MAX */
 
@@ -25,8 +26,8 @@ struct logger {
 	struct desk *desk;
 	struct output output;
 	uint32_t slots; /* of the table */
-	uint32_t at;   /* the first record that is not all written */
-	uint64_t done; /* bytes of it, as it looks in the output, that are */
+	uint32_t at;    /* the first record that is not all written */
+	uint64_t done;  /* bytes of it, as it looks in the output, that are */
 };
 
 size_t logger_memory_bytes(uint32_t slots)
@@ -145,7 +146,8 @@ static void add_piece(struct page *page, const void *bytes, size_t count)
 {
 	if (count == 0)
 		return;
-	page->pieces[page->count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
+	page->pieces[page->count++] =
+		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
 	page->bytes += count;
 }
 

@@ -32,7 +32,6 @@ void text_advance(struct text_state *state, const struct record *record, const u
 	state->mid_line = payload[record->length - 1] != '\n';
 }
 
-
 size_t text_lead(const struct record *record, char lead[TEXT_LEAD_BYTES])
 {
 	char *end = lead;

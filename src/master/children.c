@@ -174,8 +174,8 @@ void child_report_end(const struct master *master, const struct child_end *end)
 	else if (child->restart_msecs != 0)
 		snprintf(what, sizeof(what), ", starting another in %u ms", child->delay_msecs);
 	if (WIFSIGNALED(end->status))
-		diag("%s: killed by signal %d (%s)%s", who, WTERMSIG(end->status), strsignal(WTERMSIG(end->status)),
-		     what);
+		diag("%s: killed by signal %d (%s)%s", who, WTERMSIG(end->status),
+		     strsignal(WTERMSIG(end->status)), what);
 	else
 		diag("%s: exited with status %d%s", who, WEXITSTATUS(end->status), what);
 }

@@ -165,7 +165,8 @@ static void bury(struct master *master, const struct child_end *end)
 {
 	struct ledger *ledger = master->ledger;
 	struct child *child = end->child;
-	bool finished = WIFEXITED(end->status) && WEXITSTATUS(end->status) == 0 && ledger->phase >= PHASE_DRAINING;
+	bool finished =
+		WIFEXITED(end->status) && WEXITSTATUS(end->status) == 0 && ledger->phase >= PHASE_DRAINING;
 
 	if (!child_is_logger(master, child))
 		pool_bury(master, (uint32_t)(child - ledger->children), is_crash(end));
@@ -239,7 +240,8 @@ static void handle_signals(struct master *master)
 {
 	struct signalfd_siginfo info;
 
-	while (master->ledger->phase != PHASE_OVER && read(master->signal_fd, &info, sizeof(info)) == sizeof(info))
+	while (master->ledger->phase != PHASE_OVER &&
+	       read(master->signal_fd, &info, sizeof(info)) == sizeof(info))
 		handle_signal(master, info.ssi_signo);
 }
 

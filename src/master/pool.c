@@ -230,7 +230,8 @@ void pool_add(struct master *master, int fd, const struct address *peer)
 	struct child *child = &master->ledger->children[worker];
 
 	fill_slot(master, &master_part(master, worker)->slots[index], peer);
-	*master_connection(master, worker, index) = (struct connection){ .fd = fd, .state = CONNECTION_WAITING };
+	*master_connection(master, worker, index) =
+		(struct connection){ .fd = fd, .state = CONNECTION_WAITING };
 	child->clients++;
 	child->waiting++;
 	if (child->waiting == 1)

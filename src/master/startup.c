@@ -113,7 +113,8 @@ static int limit_clients(const struct options *options, uint64_t descriptors, ui
 	uint64_t most = descriptors > reserved ? descriptors - reserved : 0;
 
 	if (most == 0) {
-		diag("a limit of %ju open files is too low for %u workers", (uintmax_t)descriptors, options->workers);
+		diag("a limit of %ju open files is too low for %u workers", (uintmax_t)descriptors,
+		     options->workers);
 		return -1;
 	}
 	if (options->max_clients > most) {
@@ -183,11 +184,12 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	struct ledger *ledger;
 
 	if (part_bytes(worker_slots, options->buffer_bytes) == 0) {
-		diag("--buffer=%ju: so much for each of %u clients cannot be addressed", (uintmax_t)options->buffer_bytes,
-		     clients_max);
+		diag("--buffer=%ju: so much for each of %u clients cannot be addressed",
+		     (uintmax_t)options->buffer_bytes, clients_max);
 		return -1;
 	}
-	if (memory_create(&master->ledger_memory, "echod-ledger", ledger_bytes(options->workers * worker_slots)) != 0) {
+	if (memory_create(&master->ledger_memory, "echod-ledger",
+			  ledger_bytes(options->workers * worker_slots)) != 0) {
 		diag_errno("shared memory");
 		return -1;
 	}
@@ -219,8 +221,8 @@ int startup_begin(struct master *master)
 		diag_errno("the limit on open files");
 		return -1;
 	}
-	if (limit_clients(master->options, descriptors, &clients_max) != 0 || create_ledger(master, clients_max) != 0 ||
-	    open_listeners(master) != 0)
+	if (limit_clients(master->options, descriptors, &clients_max) != 0 ||
+	    create_ledger(master, clients_max) != 0 || open_listeners(master) != 0)
 		return -1;
 	if (create_memory(master) != 0 || create_pipes(master->ledger) != 0 || pool_open(master) != 0) {
 		diag_errno("shared memory");
@@ -241,9 +243,10 @@ static int attach_all(struct master *master, int ledger_fd)
 	if (memory_attach(&master->budget_memory, ledger->budget_fd, budget_bytes(ledger->workers)) != 0)
 		return -1;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		size_t bytes = i < ledger->workers ?
-				       part_bytes(ledger->worker_slots, ledger->ring_bytes) :
-				       master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots);
+		size_t bytes =
+			i < ledger->workers
+				? part_bytes(ledger->worker_slots, ledger->ring_bytes)
+				: master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots);
 
 		if (memory_attach(&master->child_memory[i], ledger->children[i].memory_fd, bytes) != 0)
 			return -1;

@@ -27,8 +27,8 @@ struct master {
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
 	struct free_slots free[OPTIONS_WORKERS_MAX];
 	int signal_fd;
-	uint32_t last_chosen;    /* worker; the next one comes first among equals */
-	uint64_t accept_msecs;   /* accept nothing until then; 0: go on */
+	uint32_t last_chosen;  /* worker; the next one comes first among equals */
+	uint64_t accept_msecs; /* accept nothing until then; 0: go on */
 };
 
 static inline struct part *master_part(const struct master *master, uint32_t worker)
@@ -36,7 +36,8 @@ static inline struct part *master_part(const struct master *master, uint32_t wor
 	return master->child_memory[worker].base;
 }
 
-static inline struct connection *master_connection(const struct master *master, uint32_t worker, uint32_t slot)
+static inline struct connection *master_connection(const struct master *master, uint32_t worker,
+						   uint32_t slot)
 {
 	return &master->ledger->connections[(uint64_t)worker * master->ledger->worker_slots + slot];
 }

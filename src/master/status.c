@@ -71,8 +71,8 @@ void status_write(const struct master *master)
 	struct sums total = { 0 };
 	uint64_t held = 0;
 
-	diag("%-9s %7s %8s %7s %14s %14s %14s %11s", "process", "pid", "restarts", "clients", "received", "echoed",
-	     "dropped", "waiting");
+	diag("%-9s %7s %8s %7s %14s %14s %14s %11s", "process", "pid", "restarts", "clients", "received",
+	     "echoed", "dropped", "waiting");
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		struct sums sums = sum_worker(master, i);
 		char name[16];
@@ -86,5 +86,6 @@ void status_write(const struct master *master)
 	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->pid, logger->restarts,
 	     (uintmax_t)atomic_load(&log->written));
 	diag("limits: %u of %u clients, %ju of %ju bytes of buffers, %ju bytes each", (uint32_t)total.clients,
-	     ledger->clients_max, (uintmax_t)held, (uintmax_t)budget->total_bytes, (uintmax_t)ledger->ring_bytes);
+	     ledger->clients_max, (uintmax_t)held, (uintmax_t)budget->total_bytes,
+	     (uintmax_t)ledger->ring_bytes);
 }

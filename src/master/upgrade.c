@@ -14,7 +14,7 @@
 #include "common/clock.h"
 #include "common/diag.h"
 
-#define CHECK_VARIABLE "ECHOD_UPGRADE_CHECK"
+#define CHECK_VARIABLE  "ECHOD_UPGRADE_CHECK"
 #define RESUME_VARIABLE "ECHOD_UPGRADE_RESUME"
 
 enum { CHECK_MSECS = 5000 };

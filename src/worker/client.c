@@ -11,6 +11,7 @@
 
 #include "common/diag.h"
 #include "common/fault.h"
+#include "options.h"
 #include "worker/recover.h"
 
 static struct slot *slot_at(const struct clients *clients, uint32_t index)
@@ -128,7 +129,8 @@ static void take_memory(struct clients *clients, struct slot *slot, uint64_t nee
 	if (held + taken < needed) {
 		clients_trim(clients);
 		held = get(&slot->ring_held);
-		taken += budget_take(clients->budget, clients->worker, needed - held - taken, clients->page_bytes);
+		taken += budget_take(clients->budget, clients->worker, needed - held - taken,
+				     clients->page_bytes);
 	}
 	set(&slot->ring_held, held + taken);
 }
@@ -289,7 +291,8 @@ static bool may_receive(const struct clients *clients, uint32_t index)
 {
 	const struct slot *slot = slot_at(clients, index);
 
-	if (slot_has(slot, SLOT_PEER_DONE | SLOT_CUT) || !tap_is_open(clients->tap) || clients->each[index].starved)
+	if (slot_has(slot, SLOT_PEER_DONE | SLOT_CUT) || !tap_is_open(clients->tap) ||
+	    clients->each[index].starved)
 		return false;
 	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
 }
@@ -412,7 +415,8 @@ void client_serve(struct clients *clients, uint32_t index, uint32_t events)
 
 	if (clients->each[index].fd < 0)
 		return;
-	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
+	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && slot_backlog(slot) > 0 &&
+	    !slot_has(slot, SLOT_BROKEN))
 		send_backlog(clients, index);
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && may_receive(clients, index))
 		receive(clients, index);

@@ -28,19 +28,19 @@ struct clients {
 	const struct options *options;
 	struct part *part;
 	struct budget *budget;
-	uint32_t worker;      /* this worker's account in the budget */
+	uint32_t worker; /* this worker's account in the budget */
 	struct tap *tap;
 	int epoll_fd;
-	struct client *each;  /* one for each slot of the part */
-	uint32_t count;       /* connections held here */
-	uint32_t reach;       /* one more than the highest slot ever adopted here */
-	uint32_t *finished;   /* slots that are done as soon as the batch is flushed */
+	struct client *each; /* one for each slot of the part */
+	uint32_t count;      /* connections held here */
+	uint32_t reach;      /* one more than the highest slot ever adopted here */
+	uint32_t *finished;  /* slots that are done as soon as the batch is flushed */
 	uint32_t finished_count;
-	uint32_t *drained;    /* slots whose empty rings may still hold memory */
+	uint32_t *drained; /* slots whose empty rings may still hold memory */
 	uint32_t drained_count;
-	bool draining;        /* a shutdown: finish what has arrived */
-	bool muted;           /* some client is not read from until the pipe has room */
-	bool starved;         /* some client is starved */
+	bool draining; /* a shutdown: finish what has arrived */
+	bool muted;    /* some client is not read from until the pipe has room */
+	bool starved;  /* some client is starved */
 	uint64_t page_bytes;
 };
 

@@ -131,7 +131,8 @@ void tap_withdraw(struct tap *tap)
 
 static void add_piece(struct tap *tap, const void *bytes, size_t count)
 {
-	tap->pieces[tap->piece_count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
+	tap->pieces[tap->piece_count++] =
+		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
 }
 
 /* The blocks of a batch while its records are laid out. */

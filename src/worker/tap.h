@@ -25,9 +25,9 @@ enum {
 struct tap {
 	struct part *part;
 	int pipe_fd;
-	bool laid_out;        /* the batch is described by the pieces below and must not change */
-	bool reader_is_gone;  /* the logger and the master are: what is flushed is lost */
-	unsigned next_piece;  /* the first one not yet written */
+	bool laid_out;       /* the batch is described by the pieces below and must not change */
+	bool reader_is_gone; /* the logger and the master are: what is flushed is lost */
+	unsigned next_piece; /* the first one not yet written */
 	unsigned piece_count;
 	struct iovec pieces[TAP_PIECES_MAX];
 	struct record records[TAP_RECORDS_MAX];

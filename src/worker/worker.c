@@ -13,19 +13,20 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "options.h"
 #include "worker/client.h"
 #include "worker/tap.h"
 
 enum {
 	EVENTS_MAX = 256,
-	TRIM_MSECS = 1000,  /* how long an empty ring keeps its memory, at least */
-	RETRY_MSECS = 20,   /* between attempts to read from clients for which there was no memory */
-	ADOPT_MAX = 64,     /* connections adopted before others are served again */
+	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
+	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
+	ADOPT_MAX = 64,    /* connections adopted before others are served again */
 };
 
 /* Event data that is no client's: no slot has this number. */
 #define CHANNEL_EVENT ((uint64_t)PART_NOBODY)
-#define PIPE_EVENT ((uint64_t)PART_NOBODY - 1)
+#define PIPE_EVENT    ((uint64_t)PART_NOBODY - 1)
 
 struct worker {
 	const struct seat *seat;
@@ -33,11 +34,11 @@ struct worker {
 	struct tap tap;
 	struct clients clients;
 	int epoll_fd;
-	bool waits_for_pipe;    /* the pipe is registered with epoll */
-	bool dismissed;         /* end-of-file on the channel: no more connections will come */
-	bool cut;               /* the deadline has passed */
+	bool waits_for_pipe;     /* the pipe is registered with epoll */
+	bool dismissed;          /* end-of-file on the channel: no more connections will come */
+	bool cut;                /* the deadline has passed */
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
-	uint64_t trim_msecs;    /* when to trim next; 0: nothing to trim */
+	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
 };
 
 static int watch(struct worker *worker, int operation, int fd, uint32_t events, uint64_t data)
@@ -51,11 +52,14 @@ static int attach(struct worker *worker, const struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
 
-	*worker = (struct worker){ .seat = seat, .part = seat->memory.base, .deadline_msecs = seat->deadline_msecs };
+	*worker = (struct worker){ .seat = seat,
+				   .part = seat->memory.base,
+				   .deadline_msecs = seat->deadline_msecs };
 	if (!tap_init(&worker->tap, worker->part, seat->pipe_fd))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	worker->epoll_fd = epoll_create1(0);
-	if (worker->epoll_fd < 0 || watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
+	if (worker->epoll_fd < 0 ||
+	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
@@ -233,7 +237,8 @@ static void serve(struct worker *worker, const struct epoll_event *event)
 
 	if (event->data.u64 == CHANNEL_EVENT)
 		read_channel(worker);
-	else if (event->data.u64 != PIPE_EVENT && event->data.u64 == client_event_data(&worker->clients, index))
+	else if (event->data.u64 != PIPE_EVENT &&
+		 event->data.u64 == client_event_data(&worker->clients, index))
 		client_serve(&worker->clients, index, event->events);
 }
 

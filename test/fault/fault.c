@@ -33,7 +33,8 @@ __attribute__((constructor)) static void read_request(void)
 	if (request == NULL)
 		return;
 	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (counts == MAP_FAILED || sscanf(request, "%31[^:]:%lu:%lu", point, &every, &deaths_max) != 3 || every == 0)
+	if (counts == MAP_FAILED || sscanf(request, "%31[^:]:%lu:%lu", point, &every, &deaths_max) != 3 ||
+	    every == 0)
 		abort();
 }
 
@@ -41,7 +42,8 @@ void fault_point(const char *name)
 {
 	int error = errno;
 
-	if (counts != NULL && strcmp(name, point) == 0 && atomic_fetch_add(&counts->passes, 1) % every == every - 1 &&
+	if (counts != NULL && strcmp(name, point) == 0 &&
+	    atomic_fetch_add(&counts->passes, 1) % every == every - 1 &&
 	    atomic_fetch_add(&counts->deaths, 1) < deaths_max)
 		kill(getpid(), SIGKILL);
 	errno = error;
