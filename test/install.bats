@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+#
+# make install and make uninstall, into a folder of the test's own.
+
+# Whatever the make that runs the suite was told about folders does not count here.
+make_here() {
+	env -u MAKEFLAGS -u PREFIX make --no-print-directory -C "$BATS_TEST_DIRNAME/.." BUILD="${BUILD:-release}" \
+		DESTDIR="$BATS_TEST_TMPDIR/stage" "$@"
+}
+
+# All files and links below the folder.
+files() {
+	(cd "$BATS_TEST_TMPDIR/stage" && find . ! -type d | LC_ALL=C sort)
+}
+
+@test "make install puts the program and its manual page under DESTDIR and PREFIX, and nothing else" {
+	make_here PREFIX=/opt/echod install
+	[ "$(files)" = "$(printf '%s\n' ./opt/echod/sbin/echod ./opt/echod/share/man/man8/echod.8)" ]
+	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man8/echod.8" "$BATS_TEST_DIRNAME/../man/echod.8"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/sbin/echod")" = 755 ]
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man8/echod.8")" = 644 ]
+	run "$BATS_TEST_TMPDIR/stage/opt/echod/sbin/echod" --version
+	[ "$status" -eq 0 ]
+	[[ $output == "echod "* ]]
+}
+
+@test "make install goes to /usr/local by default" {
+	make_here install
+	[ "$(files)" = "$(printf '%s\n' ./usr/local/sbin/echod ./usr/local/share/man/man8/echod.8)" ]
+}
+
+@test "make uninstall takes away what make install put there, and nothing else" {
+	make_here install
+	touch "$BATS_TEST_TMPDIR/stage/usr/local/sbin/other"
+	make_here uninstall
+	[ "$(files)" = ./usr/local/sbin/other ]
+}

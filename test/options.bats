@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+#
+# The command line as far as it can be seen without a server: what is refused and how, help and version.
+#
+# Should a wrong value be taken after all, the server that starts gets a free port and is ended by timeout(1).
+
+setup() {
+	: "${ECHOD:?is set by make test}"
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# Runs echod; leaves its exit status in $status, its output in the files out and err.
+echod() {
+	status=0
+	timeout 20 "$ECHOD" --listen=127.0.0.1:0 "$@" >out 2>err || status=$?
+}
+
+# echod, with these arguments, says this one line, nothing else, and exits 2.
+refused() {
+	local line="echod: $1"
+	shift
+	echod "$@"
+	printf '%s\n' "$line" | cmp - err && [ "$status" -eq 2 ] && [ ! -s out ] && return
+	echo "arguments: $*"
+	echo "exit status: $status"
+	echo "expected: $line"
+	cat err
+	return 1
+}
+
+# echod takes these arguments: it comes as far as the --version behind them.
+accepted() {
+	echod "$@" --version
+	[ "$status" -eq 0 ] && [ ! -s err ] && [ -s out ] && return
+	echo "arguments: $*"
+	echo "exit status: $status"
+	cat err
+	return 1
+}
+
+@test "an unknown option is refused by the name that was typed" {
+	refused "unknown option 'x' in '-x'" -x
+	refused "unknown option 'x' in '-nxq'" -nxq
+	refused "unknown option '?' in '-?'" '-?'
+	refused "unknown option ':' in '-:'" -:
+	refused "unknown option '+' in '-+'" -+
+	refused "unknown option '=' in '-n=1'" -n=1
+	refused "unknown option '--frobnicate'" --frobnicate
+	refused "unknown option '--frobnicate=3'" --frobnicate=3
+	refused "unknown option '--Quiet'" --Quiet
+}
+
+@test "a shortened long option is taken if it is unique and refused if it is not" {
+	accepted --quie
+	accepted --max=3
+	refused "ambiguous option '--ver'" --ver
+	refused "ambiguous option '--buf=1M'" --buf=1M
+	accepted --buffer=1M
+}
+
+@test "an option that needs a value is refused without one" {
+	local option
+	for option in -b -B -c -d -f -l -o -w --buffer --buffer-total --max-clients --drain-timeout --when-full \
+		--listen --output --workers; do
+		refused "$option: the option needs a value" "$option"
+	done
+	refused "-nw: the option needs a value" -nw
+}
+
+@test "an option without a value is refused with one" {
+	local option
+	for option in --no-echo=1 --quiet=x --verbose= --help=me --version=2; do
+		refused "$option: the option takes no value" "$option"
+	done
+}
+
+@test "an argument that belongs to no option is refused" {
+	refused "unexpected argument 'extra'" extra
+	refused "unexpected argument 'extra'" -n extra --help
+	refused "unexpected argument ''" ''
+	refused "unexpected argument '-'" -
+	refused "unexpected argument '--help'" -- --help
+}
+
+@test "--workers takes 1 to 256 and nothing else" {
+	local value
+	for value in 1 2 256 007; do
+		accepted --workers="$value"
+		accepted -w "$value"
+		accepted "-w$value"
+	done
+	for value in '' 0 257 -1 +1 ' 1' '1 ' 1x x 0x10 1.5 1e2 1K 4294967297 18446744073709551617; do
+		refused "--workers: '$value' is not a number from 1 to 256" --workers="$value"
+		refused "--workers: '$value' is not a number from 1 to 256" -w "$value"
+	done
+}
+
+@test "--max-clients takes 1 to 2147483647 and nothing else" {
+	local value
+	for value in 1 1000 2147483647; do
+		accepted --max-clients="$value"
+		accepted -c "$value"
+	done
+	for value in '' 0 -1 +1 ' 1' '1 ' 1x x 1K 2147483648 4294967297 18446744073709551617; do
+		refused "--max-clients: '$value' is not a number from 1 to 2147483647" --max-clients="$value"
+		refused "--max-clients: '$value' is not a number from 1 to 2147483647" -c "$value"
+	done
+}
+
+@test "--buffer and --buffer-total take a size and nothing else" {
+	local name value
+	for value in 1 65536 64K 2M 1G 1024G 1099511627776; do
+		accepted --buffer="$value" --buffer-total="$value"
+		accepted -b "$value" -B "$value"
+	done
+	for value in '' 0 0K 0M -1 -1K +1 ' 1' '1 ' '1 K' K x 1x 1k 1KB 1KiB 1T 1.5M 1MM 1K1 1025G 1099511627777 \
+		17179869184G 18446744073709551616 18446744073709551617K; do
+		for name in buffer buffer-total; do
+			refused "--$name: '$value' is not a size from 1 to 1024G (a number, then K, M, G or nothing)" \
+				--"$name=$value"
+		done
+	done
+}
+
+@test "--drain-timeout takes a time and nothing else" {
+	local value
+	for value in 0 0ms 0s 0m 1 10 250ms 10s 2m 2147483647ms 2147483 2147483s 35791m; do
+		accepted --drain-timeout="$value"
+		accepted -d "$value"
+	done
+	for value in '' -1 +1 ' 1' '1 ' '1 s' s ms x 1x 1S 1h 1sec 1.5s 1mss 1s1 2147483648ms 2147484 2147484s 35792m \
+		18446744073709551616 18446744073709552s; do
+		refused "--drain-timeout: '$value' is not a time from 0 to 2147483647ms (a number, then ms, s, m or nothing)" \
+			--drain-timeout="$value"
+	done
+}
+
+@test "--when-full takes drop, pause, close and nothing else" {
+	local value
+	for value in drop pause close; do
+		accepted --when-full="$value"
+		accepted -f "$value"
+	done
+	for value in '' Drop 'drop,' 'drop ' ' drop' dropp dro 0; do
+		refused "--when-full: '$value' is not drop, pause or close" --when-full="$value"
+	done
+}
+
+@test "--output takes tagged, plain and nothing else" {
+	local value
+	for value in tagged plain; do
+		accepted --output="$value"
+		accepted -o "$value"
+	done
+	for value in '' Plain 'plain ' ' plain' plainly tag json; do
+		refused "--output: '$value' is not tagged or plain" --output="$value"
+	done
+}
+
+@test "--listen takes a port, alone or after an address, and nothing else" {
+	local value
+	for value in 0 7 1234 65535 127.0.0.1:7 0.0.0.0:0 '[::1]:7' '[::]:65535' '[::ffff:127.0.0.1]:7'; do
+		accepted --listen="$value"
+		accepted -l "$value"
+	done
+	for value in '' -1 +7 ' 7' '7 ' 7x x 65536 4294967303 18446744073709551623 : :7 127.0.0.1 127.0.0.1: \
+		127.0.0.1:65536 127.0.0.1:7x '127.0.0.1: 7' 127.0.0.256:7 127.1:7 127.0.0.01:7 ::1 ::1:7 '[::1]' \
+		'[::1]7' '[::1]:' '[::1]:65536' '[::1' '[127.0.0.1]:7' '[]:7' '[::1%lo]:7' localhost:7 '*:7'; do
+		refused "--listen: '$value' is not PORT, IPV4:PORT or [IPV6]:PORT with a PORT from 0 to 65535" \
+			--listen="$value"
+	done
+}
+
+@test "--listen may be given 16 times" {
+	local -a listens=()
+	local port
+	# One is there already, see echod().
+	for port in {2..16}; do
+		listens+=(-l "127.0.0.1:$port")
+	done
+	accepted "${listens[@]}"
+	refused "--listen: '127.0.0.1:17' is one too many, 16 are allowed" "${listens[@]}" -l 127.0.0.1:17
+}
+
+@test "flags can be combined in one word and repeated, and the last of two values counts" {
+	accepted -nqvq
+	accepted -nqvw3
+	accepted -w 1 -w 2
+	refused "--workers: '0' is not a number from 1 to 256" -w 1 -w 0
+	refused "--workers: '0' is not a number from 1 to 256" -w 0 -w 1
+}
+
+@test "a wrong value cannot break or forge a line of stderr" {
+	refused "--output: 'a?echod: listening?[2J' is not tagged or plain" --output=$'a\nechod: listening\e[2J'
+}
+
+@test "a wrong value of any length gives one line of at most 1,024 bytes" {
+	local digits
+	digits=$(printf '%0100000d' 0)
+	echod --workers="$digits"
+	[ "$status" -eq 2 ]
+	[ "$(wc -l <err)" -eq 1 ]
+	[ "$(wc -c <err)" -eq 1024 ]
+	[[ $(<err) == "echod: --workers: '00000"*... ]]
+}
+
+@test "--help names every option, on stdout alone, and exits 0" {
+	local letter name
+	echod --help
+	[ "$status" -eq 0 ]
+	[ ! -s err ]
+	[ "$(awk 'length > 80' out)" = "" ]
+	while read -r letter name; do
+		grep -q -- "^  -$letter, --$name " out || grep -q -- "^  -$letter, --$name=" out || {
+			echo "missing: -$letter --$name"
+			return 1
+		}
+	done <<-'OPTIONS'
+		l listen
+		w workers
+		b buffer
+		B buffer-total
+		f when-full
+		c max-clients
+		d drain-timeout
+		n no-echo
+		o output
+		q quiet
+		v verbose
+		h help
+		V version
+	OPTIONS
+	cp out long
+	echod -h
+	[ "$status" -eq 0 ]
+	cmp out long
+}
+
+@test "the manual page has every option that --help names" {
+	local option count=0
+	echod --help
+	while read -r option; do
+		grep -q -- "^\.It Fl ${option:1:1} .*Fl Fl ${option#*--}\( \|$\)" "$BATS_TEST_DIRNAME/../man/echod.8" || {
+			echo "not in the manual page: $option"
+			return 1
+		}
+		count=$((count + 1))
+	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
+	[ "$count" -eq 13 ]
+}
+
+@test "--version is one line on stdout, and exits 0" {
+	echod --version
+	[ "$status" -eq 0 ]
+	[ ! -s err ]
+	[ "$(wc -l <out)" -eq 1 ]
+	[[ $(<out) =~ ^echod\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	cp out long
+	echod -V
+	[ "$status" -eq 0 ]
+	cmp out long
+}
+
+@test "--help and --version that cannot be written are reported and exit 1" {
+	local option
+	for option in --help --version; do
+		status=0
+		"$ECHOD" "$option" >/dev/full 2>err || status=$?
+		[ "$status" -eq 1 ]
+		echo "echod: standard output: No space left on device" | cmp - err
+	done
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bats
+#
+# The pure pieces, each by the C program of its name in test/unit/.
+
+# Runs a unit test; what it prints is shown if it fails.
+unit() {
+	"${TEST_PROGRAMS:?is set by make test}/unit/$1"
+}
+
+@test "addresses: text both ways, the mapped form, and every wrong text is refused" {
+	unit address
+}
+
+@test "messages: one line and one write each, nothing forges a line, a full stderr stalls nobody" {
+	unit diag
+}
+
+@test "the echo ring: bytes come out as they went in, at every wrap" {
+	unit ring
+}
+
+@test "records: none crosses a block, whole, partial and wrong ones are told apart" {
+	unit record
+}
+
+@test "the log's prefixes: where a line is ended and a source named" {
+	unit text
+}
+
+@test "no unit test is left out here" {
+	local source
+	for source in "$BATS_TEST_DIRNAME"/unit/*.c; do
+		grep -qx $'\t'"unit $(basename "$source" .c)" "$BATS_TEST_FILENAME" || {
+			echo "$source is not run"
+			return 1
+		}
+	done
+}

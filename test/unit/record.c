@@ -1,0 +1,125 @@
+/* Records: how they are laid out in blocks, found again, and decided. */
+#include "common/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+
+enum { HEADER = sizeof(struct record), KEY = 0x5eed };
+
+static void check_fit(void)
+{
+	size_t padding;
+
+	/* An empty block takes as much as there is room for after the header. */
+	CHECK(record_fit(0, 1, &padding) == 1 && padding == 0);
+	CHECK(record_fit(0, 1 << 20, &padding) == RECORD_PAYLOAD_MAX_BYTES && padding == 0);
+	/* A record of no bytes needs room for its header alone. */
+	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER, 0, &padding) == 0 && padding == 0);
+	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER + 1, 0, &padding) == 0 && padding == HEADER - 1);
+	/* One with bytes needs room for one of them too. */
+	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER, 9, &padding) == 9 && padding == HEADER);
+	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER - 1, 9, &padding) == 1 && padding == 0);
+	CHECK(record_fit(RECORD_BLOCK_BYTES, 9, &padding) == 9 && padding == 0);
+}
+
+/* Whatever is laid out, no record crosses the end of a block and no byte is left over. */
+static void check_layouts(unsigned seed)
+{
+	size_t used = 0, total = 0, wanted_total = 0;
+
+	srandom(seed);
+	for (int i = 0; i < 2000; i++) {
+		size_t wanted = (size_t)random() % (i % 7 == 0 ? 20000 : 200);
+		size_t done = 0;
+
+		wanted_total += wanted;
+		do {
+			size_t padding;
+			size_t length = record_fit(used, wanted - done, &padding);
+
+			if (padding > 0)
+				CHECK(used + padding == RECORD_BLOCK_BYTES);
+			used = padding > 0 ? 0 : used % RECORD_BLOCK_BYTES;
+			CHECK(length > 0 || wanted == 0);
+			used += HEADER + length;
+			CHECK(used <= RECORD_BLOCK_BYTES);
+			done += length;
+		} while (done < wanted);
+		total += done;
+	}
+	CHECK(total == wanted_total);
+}
+
+static size_t put(uint8_t *at, uint8_t type, uint16_t length, uint16_t padding)
+{
+	struct record record = { .key = KEY,
+				 .offset = 77,
+				 .slot = 3,
+				 .generation = 9,
+				 .length = length,
+				 .padding = padding,
+				 .type = type };
+
+	memcpy(at, &record, sizeof(record));
+	memset(at + sizeof(record), 'x', length);
+	return record_bytes(&record);
+}
+
+static void check_find(void)
+{
+	/* One byte off any alignment, where a record may well lie. */
+	static uint8_t memory[1 + RECORD_BLOCK_BYTES];
+	uint8_t *at = memory + 1;
+	struct record record;
+	size_t bytes = put(at, RECORD_DATA, 100, 10);
+
+	CHECK(bytes == HEADER + 110);
+	CHECK(record_find(&record, at, bytes, KEY) == RECORD_WHOLE);
+	CHECK(record.offset == 77 && record.slot == 3 && record.generation == 9 && record.length == 100);
+	for (size_t available = 1; available < bytes; available++)
+		CHECK(record_find(&record, at, available, KEY) == RECORD_PARTIAL);
+	CHECK(record_find(&record, at, 0, KEY) == RECORD_NONE);
+	CHECK(record_find(&record, at, bytes, KEY + 1) == RECORD_NONE);
+}
+
+static void check_unsound(void)
+{
+	static uint8_t at[2 * RECORD_BLOCK_BYTES];
+	struct record record;
+
+	put(at, RECORD_OPEN, 0, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_WHOLE);
+	put(at, RECORD_OPEN, 1, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+	put(at, RECORD_DATA, 0, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+	put(at, RECORD_DATA, RECORD_PAYLOAD_MAX_BYTES + 1, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+	put(at, 0, 1, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+}
+
+static void check_decide(void)
+{
+	static uint8_t memory[1 + RECORD_BLOCK_BYTES];
+	uint8_t *at = memory + 1;
+	struct record record;
+	size_t bytes = put(at, RECORD_DATA, 100, 0);
+
+	record_decide(at, 42, RECORD_DECIDED | RECORD_TAG);
+	CHECK(record_find(&record, at, bytes, KEY) == RECORD_WHOLE);
+	CHECK(record.skip == 42 && record.verdict == (RECORD_DECIDED | RECORD_TAG) && record.length == 100);
+}
+
+int main(void)
+{
+	check_fit();
+	for (unsigned seed = 1; seed <= 20; seed++)
+		check_layouts(seed);
+	check_find();
+	check_unsound();
+	check_decide();
+	return unit_result();
+}
