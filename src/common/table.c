@@ -46,7 +46,8 @@ uint32_t part_in_hand(const struct part *part)
 		return PART_NOBODY;
 	last = &part->batch.chunks[count - 1];
 	if (last->type != RECORD_DATA || atomic_load(&last->length) != 0 || last->slot >= part->slot_count ||
-	    last->generation != part->slots[last->slot].generation)
+	    last->generation != part->slots[last->slot].generation ||
+	    atomic_load(&part->slots[last->slot].state) != SLOT_OPEN)
 		return PART_NOBODY;
 	return last->slot;
 }

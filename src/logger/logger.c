@@ -7,6 +7,7 @@
 #include "logger/logger.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +20,11 @@
 #include "logger/text.h"
 #include "options.h"
 
-enum { PIECES_MAX = 1024 }; /* IOV_MAX */
+enum {
+	PIECES_MAX = 1024,             /* IOV_MAX */
+	PAUSE_MSECS = 1,               /* between reads, while the pipe is far from full */
+	PAUSE_LESS_BYTES = 128 * 1024, /* after a read of more, the next one follows at once */
+};
 
 struct logger {
 	const struct seat *seat;
@@ -293,13 +298,24 @@ static ssize_t read_pipe(struct logger *logger)
 	return bytes;
 }
 
+/*
+ * Lets records gather. A logger that waits in read() is woken by every write, which costs the workers
+ * a quarter of their time where they share a processor with it; one that sleeps is not.
+ */
+static void pause_after(ssize_t bytes)
+{
+	if (bytes < PAUSE_LESS_BYTES)
+		poll(NULL, 0, PAUSE_MSECS);
+}
+
 static int loop(struct logger *logger)
 {
-	ssize_t bytes;
+	ssize_t bytes = PAUSE_LESS_BYTES;
 
 	do {
 		if (work_off(logger) != 0)
 			return SEAT_OUTPUT_GONE;
+		pause_after(bytes);
 		bytes = read_pipe(logger);
 	} while (bytes > 0);
 	return bytes == 0 ? 0 : 1;

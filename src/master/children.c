@@ -1,6 +1,7 @@
 /* Starting and ending child processes; run by the master. See children.h. */
 #include "master/children.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,8 @@ static int start(struct master *master, struct child *child)
 	}
 	child->pid = pid;
 	child->channel_fd = ends[0];
-	child->ready = child->mute = child->refusing = child->dismissed = child->replaced = false;
+	child->ready = child->mute = child->refusing = child->to_drain = child->dismissed = child->replaced =
+		false;
 	child->program = master->ledger->program;
 	child->hold_msecs = child->restart_msecs = 0;
 	child->started_msecs = clock_msecs();
@@ -185,4 +187,13 @@ void child_kill(const struct child *child)
 	/* Its only failure, that there is no such process, cannot be: nobody else reaps it. */
 	if (child->pid != 0)
 		kill(child->pid, SIGKILL);
+}
+
+void child_await(struct child *child)
+{
+	if (child->pid == 0)
+		return;
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+		errno = 0;
+	child->pid = 0;
 }

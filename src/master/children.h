@@ -45,4 +45,7 @@ void child_report_end(const struct master *master, const struct child_end *end);
 /* Sends SIGKILL to a child, if it runs. */
 void child_kill(const struct child *child);
 
+/* Waits for the end of a child, if it runs. */
+void child_await(struct child *child);
+
 #endif

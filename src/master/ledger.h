@@ -42,6 +42,7 @@ struct child {
 	bool ready;             /* it has said that it serves */
 	bool mute;              /* its channel is at its end; there is nothing to read */
 	bool refusing;          /* its descriptor table was full: hand over one at a time */
+	bool to_drain;          /* it has yet to be told of the shutdown */
 	bool dismissed;         /* its channel was half-closed: it ends when it is done */
 	bool replaced;          /* the master killed it for its successor's sake */
 	uint32_t program;       /* which program it runs; see struct ledger */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,8 +65,8 @@ static bool accept_one(struct master *master, int listener_fd)
 
 static void accept_waiting(struct master *master, int listener_fd, int most)
 {
-	while (most-- > 0 && accept_one(master, listener_fd))
-		continue;
+	while (most > 0 && accept_one(master, listener_fd))
+		most--;
 }
 
 /* Clients that the kernel has let in already are served, too, before the listeners close. */
@@ -372,6 +373,9 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	if (role == UPGRADE_CHECK)
 		return upgrade_prove(ledger_fd);
 	master = (struct master){ .options = options, .crew = crew, .argv = argv };
+	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
+	if (prctl(PR_SET_NAME, "echod") != 0)
+		diag_errno("prctl");
 	upgrade_note_program();
 	if (startup_descriptors() != 0)
 		return 1;

@@ -194,9 +194,14 @@ static bool hand_over(struct master *master, uint32_t worker, uint32_t index)
 	return false;
 }
 
-bool pool_wants_room(const struct child *child)
+static bool can_hand_over(const struct child *child)
 {
 	return child->waiting > 0 && child->ready && child->hold_msecs == 0;
+}
+
+bool pool_wants_room(const struct child *child)
+{
+	return can_hand_over(child) || child->to_drain;
 }
 
 void pool_hand_over(struct master *master, uint32_t worker)
@@ -206,7 +211,7 @@ void pool_hand_over(struct master *master, uint32_t worker)
 
 	if (child->hold_msecs != 0 && clock_msecs() >= child->hold_msecs)
 		child->hold_msecs = 0;
-	if (!pool_wants_room(child))
+	if (!can_hand_over(child))
 		return;
 	/* What a dead worker had in hand comes first: nothing else can be received before it is settled. */
 	in_hand = part_in_hand(master_part(master, worker));

@@ -1,9 +1,7 @@
 /* The orderly end and the hasty one; run by the master. See shutdown.h. */
 #include "master/shutdown.h"
 
-#include <errno.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -24,14 +22,14 @@ static void close_listeners(struct ledger *ledger)
 	ledger->listener_count = 0;
 }
 
-/* A worker that is being started learns of the deadline from its seat. */
-static void tell_to_drain(const struct child *worker, uint64_t deadline_msecs)
+/* One that is started from now on learns of the deadline from its seat. */
+static void tell_to_drain(struct child *worker, uint64_t deadline_msecs)
 {
 	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_msecs = deadline_msecs };
 
-	/* With its channel full a worker hears nothing; then the deadline finds it. */
-	if (worker->pid != 0 && channel_send(worker->channel_fd, &message, -1) != 0)
-		diag_errno("a worker cannot be told to finish");
+	/* While its channel is full it has connections to adopt first. */
+	if (worker->to_drain && channel_send(worker->channel_fd, &message, -1) == 0)
+		worker->to_drain = false;
 }
 
 void shutdown_begin(struct master *master)
@@ -42,7 +40,7 @@ void shutdown_begin(struct master *master)
 	ledger->deadline_msecs = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
 	close_listeners(ledger);
 	for (uint32_t i = 0; i < ledger->workers; i++)
-		tell_to_drain(&ledger->children[i], ledger->deadline_msecs);
+		ledger->children[i].to_drain = ledger->children[i].pid != 0;
 }
 
 /* Workers without connections are dismissed: end-of-file on their channel. True if none is left. */
@@ -111,6 +109,8 @@ void shutdown_advance(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	for (uint32_t i = 0; i < ledger->workers; i++)
+		tell_to_drain(&ledger->children[i], ledger->deadline_msecs);
 	if (ledger->phase == PHASE_DRAINING && dismiss_workers(ledger)) {
 		if (ledger->cut > 0)
 			diag("drain timeout: %u connections closed", ledger->cut);
@@ -130,8 +130,8 @@ void shutdown_now(struct master *master)
 	close_listeners(ledger);
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		child_kill(&ledger->children[i]);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		continue;
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		child_await(&ledger->children[i]);
 	pool_abandon(master);
 	ledger->phase = PHASE_OVER;
 }

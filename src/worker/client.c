@@ -502,6 +502,7 @@ void client_adopt(struct clients *clients, uint32_t index, int fd)
 	struct recovered truth;
 
 	atomic_store(&clients->part->adopting, index);
+	fault_point("adopt");
 	clients->each[index].fd = fd;
 	clients->count++;
 	if (index >= clients->reach)

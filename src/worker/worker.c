@@ -81,7 +81,12 @@ static void refuse(struct worker *worker, uint32_t index)
 static void adopt(struct worker *worker, const struct channel_message *message, int fd)
 {
 	uint32_t index = message->slots[0];
+	uint32_t in_hand = part_in_hand(worker->part);
 
+	if (fd >= 0 && in_hand != PART_NOBODY && in_hand != index) {
+		close(fd); /* the chunk in hand must be settled first */
+		fd = -1;
+	}
 	if (fd < 0) {
 		refuse(worker, index);
 		return;
@@ -90,7 +95,7 @@ static void adopt(struct worker *worker, const struct channel_message *message, 
 		close(fd);
 		return;
 	}
-	if (part_in_hand(worker->part) != index)
+	if (in_hand == PART_NOBODY)
 		tap_abandon_in_hand(&worker->tap);
 	client_adopt(&worker->clients, index, fd);
 }

@@ -1,8 +1,9 @@
 /*
  * Deaths on demand, linked into a fault build alone (src/common/fault.h).
  *
- * ECHOD_FAULT=POINT:EVERY:DEATHS kills the process that passes POINT for the EVERYth time, counted
- * over all processes together, then again after as many passes, DEATHS times in all.
+ * ECHOD_FAULT=POINT:EVERY:DEATHS[:SIGNAL] kills the process that passes POINT for the EVERYth time,
+ * counted over all processes together, then again after as many passes, DEATHS times in all, by this
+ * signal number, or by SIGKILL.
  * ECHOD_OMIT=STEP leaves a step out.
  */
 #include "common/fault.h"
@@ -23,18 +24,20 @@ struct counts {
 
 static char point[32];
 static unsigned long every, deaths_max;
+static int signal_number = SIGKILL;
 static struct counts *counts;
 
 /* Runs before main(), so that all processes share the counts. */
 __attribute__((constructor)) static void read_request(void)
 {
 	const char *request = getenv("ECHOD_FAULT");
+	int fields;
 
 	if (request == NULL)
 		return;
 	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (counts == MAP_FAILED || sscanf(request, "%31[^:]:%lu:%lu", point, &every, &deaths_max) != 3 ||
-	    every == 0)
+	fields = sscanf(request, "%31[^:]:%lu:%lu:%d", point, &every, &deaths_max, &signal_number);
+	if (counts == MAP_FAILED || fields < 3 || every == 0)
 		abort();
 }
 
@@ -45,7 +48,7 @@ void fault_point(const char *name)
 	if (counts != NULL && strcmp(name, point) == 0 &&
 	    atomic_fetch_add(&counts->passes, 1) % every == every - 1 &&
 	    atomic_fetch_add(&counts->deaths, 1) < deaths_max)
-		kill(getpid(), SIGKILL);
+		kill(getpid(), signal_number);
 	errno = error;
 }
 
