@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+#
+# make bench: that it runs and prints, not how fast anything is.
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=300
+}
+
+# quick_bench: a short run of everything; output is its progress and the table.
+quick_bench() {
+	run env -u MAKEFLAGS BENCH_QUICK=1 \
+		make --no-print-directory --silent -C "$BATS_TEST_DIRNAME/.." BUILD="${BUILD:-release}" bench
+	echo "$output"
+}
+
+# block TITLE: the rows of the table under this title.
+block() {
+	awk -v title="$1" '$0 == "" { inside = 0 } inside { print } index($0, title) == 1 { inside = 1 }' \
+		<<<"$output"
+}
+
+# measured ROW BLOCK: does a row of the block start so, with a ratio and its range?
+measured() {
+	grep -qE "^  $1 +[0-9.,-]+  [0-9.,-]+\.\.[0-9.,-]+ " <<<"$2"
+}
+
+@test "make bench measures echod in every workload, each with its log to /dev/null, to a file and to a pipe" {
+	local title rows
+
+	quick_bench
+	[ "$status" -eq 0 ]
+	for title in 'ping-pong of 64 bytes, 1 client' 'ping-pong of 64 bytes, 1 client, all' \
+		'ping-pong of 64 bytes, 64 clients' 'ping-pong of 64 bytes, 1,000 clients' \
+		'ping-pong of 1 KiB, 64 clients' 'streams, 4 clients' 'streams, 64 clients' \
+		'a ping-pong of 64 bytes beside 8 streams' 'connect, echo 64 bytes, close'; do
+		rows=$(block "$title")
+		[[ $rows == *$'\n'"  baseline  "* ]]
+		measured 'echod, log to /dev/null' "$rows"
+		measured 'echod, log to a file' "$rows"
+		measured 'echod, log to a pipe' "$rows"
+	done
+	measured 'echod, log to /dev/null' "$(block 'memory of 500 idle clients')"
+	measured 'echod, log to /dev/null' "$(block 'kill -9 of a worker')"
+	measured 'echod --workers=1' "$(block 'kill -9 of a worker')"
+	[[ $output == *'goals met' ]]
+	[[ $output == *'[1/'*' left)'* ]]
+	# what the peers did is no concern of this test, but each is measured or said to be missing
+	rows=$(block 'ping-pong of 64 bytes, 64 clients')
+	for title in socat 'socat -v' ncat 'tcpserver cat' 'recordio cat' 'tcpsvd cat' "xinetd's own echo"; do
+		[[ $rows == *"$title"* ]]
+	done
+}

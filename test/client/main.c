@@ -1,0 +1,37 @@
+/*
+ * The test client: chooses the command.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char *argv[]);
+	const char *usage;
+} commands[] = {
+	{ "stream", stream_main,
+	  "[-eHrS] [-n COUNT] [-p AT_ONCE] [-b BYTES] [-c CHUNK] [-w WINDOW] [-s SEED] [-m MANIFEST] "
+	  "ADDRESS:PORT" },
+	{ "logsplit", logsplit_main, "LOG MANIFEST..." },
+	{ "stuck", stuck_main, "[-x] [-b BYTES] [-t BYTES] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
+	{ "pingpong", pingpong_main, "[-n ROUNDS] [-k CONNECTIONS] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
+	{ "hold", hold_main, "[-r] [-n COUNT] ADDRESS:PORT" },
+	{ "reset", reset_main, "[-n COUNT] ADDRESS:PORT STATE" },
+	{ "oob", oob_main, "[-n COUNT] [-s SEED] ADDRESS:PORT" },
+	{ "nonblock", nonblock_main, "COMMAND [ARGUMENT]..." },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+int main(int argc, char *argv[])
+{
+	for (int i = 0; argc > 1 && i < COMMANDS; i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	for (int i = 0; i < COMMANDS; i++)
+		fprintf(stderr, "client %s %s\n", commands[i].name, commands[i].usage);
+	return 2;
+}

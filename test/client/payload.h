@@ -1,0 +1,52 @@
+/*
+ * What the clients send: endless text, the same for the same seed and stream number.
+ *
+ * A line is "c3 l17 abc...;" and a newline: it tells its stream and its place in it, starts with a
+ * letter and so never looks like a prefix of the log, and has its only ';' at its end. That makes
+ * undoing the log's form unambiguous.
+ */
+#ifndef PAYLOAD_H
+#define PAYLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { PAYLOAD_LINE_BYTES = 256 }; /* no line is longer */
+
+struct payload {
+	uint64_t seed;
+	unsigned stream;
+	uint64_t line_number; /* of the line in hand */
+	size_t length;        /* of the line in hand */
+	size_t position;      /* of the next byte in it, less than length */
+	char line[PAYLOAD_LINE_BYTES];
+};
+
+/* A simple generator of numbers (splitmix64): the next one. */
+uint64_t random_next(uint64_t *state);
+
+void payload_start(struct payload *payload, uint64_t seed, unsigned stream);
+
+/* The next byte, not taken. */
+char payload_peek(const struct payload *payload);
+
+/* Takes the next bytes. */
+void payload_take(struct payload *payload, char *to, size_t bytes);
+
+/* Takes the rest of the line in hand, at least one byte and at most PAYLOAD_LINE_BYTES. */
+size_t payload_take_line(struct payload *payload, char *to);
+
+/* Takes bytes while they are equal to those given; returns how many were. */
+size_t payload_match(struct payload *payload, const char *from, size_t bytes);
+
+/*
+ * A file of lines "ADDRESS:PORT STREAM LEAST MOST" that tells how much of each stream the log is to have; the
+ * first is "seed SEED". The two differ where a connection was reset.
+ */
+FILE *manifest_create(const char *path, uint64_t seed);
+void manifest_add(FILE *manifest, const char *address, unsigned stream, uint64_t bytes);
+void manifest_add_range(FILE *manifest, const char *address, unsigned stream, uint64_t least, uint64_t most);
+void manifest_close(FILE *manifest);
+
+#endif

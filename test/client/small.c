@@ -1,0 +1,293 @@
+/*
+ * The small commands of the test client: pingpong, hold, reset, oob, nonblock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "payload.h"
+
+enum { PING_MSECS_MAX = 2000 }; /* a client that waits longer for a line has not been served */
+
+static int64_t now_usecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A connection that sends a line at a time and waits for it to come back. */
+struct ping {
+	int socket_fd;
+	unsigned stream;
+	uint64_t bytes; /* sent in all */
+	size_t length;  /* of the line under way */
+	struct payload payload;
+	char line[PAYLOAD_LINE_BYTES];
+};
+
+static void ping_open(struct ping *ping, const struct target *target, uint64_t seed, unsigned stream)
+{
+	ping->socket_fd = target_connect(target, false, 0);
+	ping->stream = stream;
+	payload_start(&ping->payload, seed, stream);
+}
+
+static void ping_send(struct ping *ping)
+{
+	ping->length = payload_take_line(&ping->payload, ping->line);
+	send_all(ping->socket_fd, ping->line, ping->length);
+	ping->bytes += ping->length;
+}
+
+static void ping_receive(const struct ping *ping)
+{
+	char back[PAYLOAD_LINE_BYTES];
+
+	receive_all(ping->socket_fd, back, ping->length);
+	if (memcmp(back, ping->line, ping->length) != 0)
+		fail("connection %u: the line before byte %" PRIu64 " came back altered", ping->stream,
+		     ping->bytes);
+}
+
+static void ping_close(struct ping *ping, FILE *manifest)
+{
+	char address[ADDRESS_BYTES];
+
+	local_text(ping->socket_fd, address);
+	finish(ping->socket_fd);
+	if (manifest)
+		manifest_add(manifest, address, ping->stream, ping->bytes);
+}
+
+/*
+ * client pingpong: connections that each send a line at a time, all at once, and wait for it to come back;
+ * a line that takes longer than PING_MSECS_MAX is a failure.
+ */
+int pingpong_main(int argc, char *argv[])
+{
+	unsigned rounds = 1000;
+	unsigned count = 1;
+	uint64_t seed = 1;
+	const char *manifest_path = NULL;
+	FILE *manifest = NULL;
+	int64_t worst_usecs = 0;
+	struct target target;
+	struct ping *pings;
+	int option;
+
+	while ((option = getopt(argc, argv, "n:k:s:m:")) != -1) {
+		switch (option) {
+		case 'n':
+			rounds = (unsigned)number(optarg, 10000000);
+			break;
+		case 'k':
+			count = (unsigned)number(optarg, 10000);
+			break;
+		case 's':
+			seed = number(optarg, UINT64_MAX);
+			break;
+		case 'm':
+			manifest_path = optarg;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (optind != argc - 1)
+		fail("pingpong needs one ADDRESS:PORT");
+	target_parse(&target, argv[optind]);
+	if (manifest_path)
+		manifest = manifest_create(manifest_path, seed);
+	raise_descriptor_limit();
+	pings = allocate(count, sizeof(*pings));
+	for (unsigned i = 0; i < count; i++)
+		ping_open(&pings[i], &target, seed, i);
+	for (unsigned round = 0; round < rounds; round++) {
+		int64_t start_usecs = now_usecs();
+
+		for (unsigned i = 0; i < count; i++)
+			ping_send(&pings[i]);
+		for (unsigned i = 0; i < count; i++)
+			ping_receive(&pings[i]);
+		if (now_usecs() - start_usecs > worst_usecs)
+			worst_usecs = now_usecs() - start_usecs;
+		if (worst_usecs > PING_MSECS_MAX * 1000)
+			fail("round %u took %" PRId64 " us", round, worst_usecs);
+	}
+	for (unsigned i = 0; i < count; i++)
+		ping_close(&pings[i], manifest);
+	if (manifest)
+		manifest_close(manifest);
+	free(pings);
+	say("%u rounds of %u, the slowest took %" PRId64 " us", rounds, count, worst_usecs);
+	return 0;
+}
+
+/*
+ * client hold: connections that exchange one line each, say "holding" and stay open until stdin ends or
+ * somebody kills them. With -r they then end with a reset instead of an end-of-file.
+ */
+int hold_main(int argc, char *argv[])
+{
+	unsigned count = 1;
+	bool reset = false;
+	struct target target;
+	struct ping *pings;
+	int option;
+
+	while ((option = getopt(argc, argv, "rn:")) != -1) {
+		if (option == 'r')
+			reset = true;
+		else if (option == 'n')
+			count = (unsigned)number(optarg, 10000);
+		else
+			exit(2);
+	}
+	if (optind != argc - 1)
+		fail("hold needs one ADDRESS:PORT");
+	target_parse(&target, argv[optind]);
+	raise_descriptor_limit();
+	pings = allocate(count, sizeof(*pings));
+	for (unsigned i = 0; i < count; i++) {
+		ping_open(&pings[i], &target, 1, i);
+		if (reset)
+			reset_on_close(pings[i].socket_fd);
+		ping_send(&pings[i]);
+		ping_receive(&pings[i]);
+	}
+	say("holding %u", count);
+	await_go_on();
+	free(pings);
+	return 0;
+}
+
+/* Brings a connection into the state in which it is to be reset. */
+static void reach_state(struct ping *ping, const char *state)
+{
+	if (!strcmp(state, "connected"))
+		return;
+	ping_send(ping);
+	if (!strcmp(state, "sent"))
+		return;
+	if (!strcmp(state, "unread")) {
+		await(ping->socket_fd, POLLIN);
+		return;
+	}
+	if (!strcmp(state, "half-closed")) {
+		shutdown(ping->socket_fd, SHUT_WR);
+		return;
+	}
+	ping_receive(ping);
+	if (!strcmp(state, "echoed"))
+		return;
+	if (strcmp(state, "finished") != 0)
+		fail("'%s' is not a state", state);
+	shutdown(ping->socket_fd, SHUT_WR);
+	await(ping->socket_fd, POLLIN);
+}
+
+/*
+ * client reset: connections, one after another, each brought into STATE and then reset. The states:
+ * connected, sent (an echo is under way), unread (it has arrived), half-closed, echoed, finished (both
+ * sides have half-closed).
+ */
+int reset_main(int argc, char *argv[])
+{
+	unsigned count = 1;
+	struct target target;
+	int option;
+
+	while ((option = getopt(argc, argv, "n:")) != -1) {
+		if (option != 'n')
+			exit(2);
+		count = (unsigned)number(optarg, 100000);
+	}
+	if (optind != argc - 2)
+		fail("reset needs ADDRESS:PORT and STATE");
+	target_parse(&target, argv[optind]);
+	for (unsigned i = 0; i < count; i++) {
+		struct ping ping = { 0 };
+
+		ping_open(&ping, &target, 1, i);
+		reset_on_close(ping.socket_fd);
+		reach_state(&ping, argv[optind + 1]);
+		close(ping.socket_fd);
+	}
+	return 0;
+}
+
+/* Waits for the bytes that are under way and compares them with the payload. */
+static void match_echo(int socket_fd, struct payload *back, size_t *under_way)
+{
+	char bytes[3 * PAYLOAD_LINE_BYTES];
+
+	receive_all(socket_fd, bytes, *under_way);
+	if (payload_match(back, bytes, *under_way) < *under_way)
+		fail("an urgent byte or one near it came back altered or in another place");
+	*under_way = 0;
+}
+
+/*
+ * client oob: one connection that sends lines of which the last byte is urgent, by turns waiting for
+ * each to come back and sending several at once. Every byte must come back in its place.
+ */
+int oob_main(int argc, char *argv[])
+{
+	unsigned rounds = 100;
+	uint64_t seed = 1;
+	struct target target;
+	struct ping ping = { 0 };
+	struct payload back;
+	size_t under_way = 0;
+	int option;
+
+	while ((option = getopt(argc, argv, "n:s:")) != -1) {
+		if (option == 'n')
+			rounds = (unsigned)number(optarg, 1000000);
+		else if (option == 's')
+			seed = number(optarg, UINT64_MAX);
+		else
+			exit(2);
+	}
+	if (optind != argc - 1)
+		fail("oob needs one ADDRESS:PORT");
+	target_parse(&target, argv[optind]);
+	ping_open(&ping, &target, seed, 0);
+	payload_start(&back, seed, 0);
+	for (unsigned round = 0; round < rounds; round++) {
+		ping.length = payload_take_line(&ping.payload, ping.line);
+		under_way += ping.length;
+		if (send(ping.socket_fd, ping.line, ping.length, MSG_OOB | MSG_NOSIGNAL) !=
+		    (ssize_t)ping.length)
+			fail_errno("send MSG_OOB");
+		if (round % 3 || round == rounds - 1)
+			match_echo(ping.socket_fd, &back, &under_way);
+	}
+	ping_close(&ping, NULL);
+	return 0;
+}
+
+/*
+ * client nonblock: runs a command with a non-blocking stdout. nc writes to its stdout without asking how
+ * much fits, and stops sending when that blocks.
+ */
+int nonblock_main(int argc, char *argv[])
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	if (argc < 2)
+		fail("nonblock needs COMMAND");
+	if (flags == -1 || fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK) == -1)
+		fail_errno("O_NONBLOCK");
+	execvp(argv[1], argv + 1);
+	fail_errno("%s", argv[1]);
+}

@@ -1,0 +1,194 @@
+/*
+ * client stuck: sends without reading anything, and says how far it came; once its stdin ends it sends
+ * the rest and, with -t, some more, while it reads; then it half-closes and reads all there is.
+ *
+ * The first line it writes is "sent N", all of it; "stalled N" if the server stopped reading; or
+ * "closed N" if the server closed the connection. The second, after reading, is "received N, gaps
+ * N": the echo was what was sent but for so many left out stretches. With -x there may be none.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "payload.h"
+
+enum {
+	LANDMARK_BYTES = 16,    /* enough of the payload to know the place again */
+	TAIL_PART_BYTES = 4096, /* sent at once while it reads, less than it reads at once */
+};
+
+static struct {
+	struct target target;
+	uint64_t bytes; /* to send without reading */
+	uint64_t tail;  /* to send while reading */
+	uint64_t seed;
+	bool exact;
+	FILE *manifest;
+} options = {
+	.bytes = 24 << 20,
+	.seed = 1,
+};
+
+static int socket_fd;
+static char *payload;                        /* all of it */
+static uint64_t sent, received, gaps, place; /* place: where in the payload the echo stands */
+
+/* Returns false if the server has closed the connection. */
+static bool send_some(uint64_t until, size_t most)
+{
+	uint64_t left = until - sent;
+	size_t part = left < most ? (size_t)left : most;
+	ssize_t count = send(socket_fd, payload + sent, part, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (count > 0)
+		sent += (uint64_t)count;
+	else if (count == -1 && (errno == EPIPE || errno == ECONNRESET))
+		return false;
+	else if (count == -1 && errno != EAGAIN)
+		fail_errno("send");
+	return true;
+}
+
+static const char *send_blindly(void)
+{
+	struct pollfd wanted = { .fd = socket_fd, .events = POLLOUT | POLLRDHUP };
+	int quiet_msecs = 0;
+
+	while (sent < options.bytes && quiet_msecs < QUIET_MSECS) {
+		int count = poll(&wanted, 1, STALL_LOOK_MSECS);
+
+		if (count == -1 && errno != EINTR)
+			fail_errno("poll");
+		if (!count && peer_window_closed(socket_fd))
+			return "stalled";
+		quiet_msecs = count ? 0 : quiet_msecs + STALL_LOOK_MSECS;
+		if (count && (wanted.revents & POLLRDHUP || !send_some(options.bytes, CHUNK_MAX_BYTES)))
+			return "closed";
+	}
+	if (sent < options.bytes)
+		fail("neither closed nor stalled, but nothing could be sent for %d ms", QUIET_MSECS);
+	return "sent";
+}
+
+/* Finds the place in the payload from which the echo goes on after a gap. */
+static void skip_gap(const char *bytes, size_t count)
+{
+	size_t landmark = count < LANDMARK_BYTES ? count : LANDMARK_BYTES;
+	const char *found = memmem(payload + place, sent - place, bytes, landmark);
+
+	if (options.exact || !found)
+		fail("byte %" PRIu64 " of the echo is not what was sent as byte %" PRIu64, received, place);
+	place = (uint64_t)(found - payload);
+	gaps++;
+}
+
+static void take_echo(const char *bytes, size_t count)
+{
+	while (count) {
+		size_t equal = 0;
+
+		while (equal < count && place < sent && bytes[equal] == payload[place]) {
+			equal++;
+			place++;
+		}
+		received += equal;
+		bytes += equal;
+		count -= equal;
+		if (count)
+			skip_gap(bytes, count);
+	}
+}
+
+/* Returns false at end-of-file. */
+static bool receive_some(void)
+{
+	static char bytes[CHUNK_MAX_BYTES];
+	ssize_t count = recv(socket_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (count == -1 && errno != EAGAIN)
+		fail_errno("recv after %" PRIu64 " bytes", received);
+	if (count > 0)
+		take_echo(bytes, (size_t)count);
+	return count != 0;
+}
+
+static void send_and_read_the_rest(void)
+{
+	uint64_t total = options.bytes + options.tail;
+	bool finished = false;
+
+	do {
+		if (!finished && sent == total) {
+			finished = true;
+			if (shutdown(socket_fd, SHUT_WR) == -1)
+				fail_errno("shutdown");
+		}
+		if (await(socket_fd, finished ? POLLIN : POLLIN | POLLOUT) & POLLOUT &&
+		    !send_some(total, TAIL_PART_BYTES))
+			fail("closed by the server");
+	} while (receive_some());
+	if (options.exact && received != total)
+		fail("%" PRIu64 " bytes sent, %" PRIu64 " came back", sent, received);
+}
+
+static void parse(int argc, char *argv[])
+{
+	const char *manifest = NULL;
+	int option;
+
+	while ((option = getopt(argc, argv, "xb:t:s:m:")) != -1) {
+		switch (option) {
+		case 'x':
+			options.exact = true;
+			break;
+		case 'b':
+			options.bytes = number(optarg, 1 << 30);
+			break;
+		case 't':
+			options.tail = number(optarg, 1 << 30);
+			break;
+		case 's':
+			options.seed = number(optarg, UINT64_MAX);
+			break;
+		case 'm':
+			manifest = optarg;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (optind != argc - 1)
+		fail("stuck needs one ADDRESS:PORT");
+	target_parse(&options.target, argv[optind]);
+	if (manifest)
+		options.manifest = manifest_create(manifest, options.seed);
+}
+
+int stuck_main(int argc, char *argv[])
+{
+	struct payload source;
+	char address[ADDRESS_BYTES];
+	const char *how;
+
+	parse(argc, argv);
+	payload_start(&source, options.seed, 0);
+	payload = allocate(1, options.bytes + options.tail);
+	payload_take(&source, payload, options.bytes + options.tail);
+	socket_fd = target_connect(&options.target, false, 0);
+	local_text(socket_fd, address);
+	how = send_blindly();
+	say("%s %" PRIu64, how, sent);
+	await_go_on();
+	if (strcmp(how, "closed") != 0)
+		send_and_read_the_rest();
+	if (options.manifest) {
+		manifest_add(options.manifest, address, 0, sent);
+		manifest_close(options.manifest);
+	}
+	say("received %" PRIu64 ", gaps %" PRIu64, received, gaps);
+	return 0;
+}

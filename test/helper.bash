@@ -1,0 +1,325 @@
+# What the integration tests share: starting and ending the server and its clients, waiting for conditions.
+#
+# Nothing waits for a time to pass: wait_until, which polls a condition, is the only place that sleeps.
+# A test's files lie in BATS_TEST_TMPDIR; all that it has started is killed, by process id, when it ends.
+
+bats_require_minimum_version 1.5.0
+
+TEST_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ECHOD=${ECHOD:-$(realpath -m "$TEST_FOLDER/../echod")}
+TEST_PROGRAMS=${TEST_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/test")}
+CLIENT=$TEST_PROGRAMS/client
+
+WAIT_SECONDS=30
+# A test that hangs is ended by bats.
+export BATS_TEST_TIMEOUT=120
+
+setup() {
+	TMP=$BATS_TEST_TMPDIR
+	LOG=$TMP/log # the server's stdout
+	ERR=$TMP/err # its stderr
+	RUNNER=()    # what runs the server, if it is not run by itself
+	declare -gA STARTED=()     # process ids that the end of the test kills
+	declare -gA CLIENT_PID=()  # by the client's name
+	declare -gA CLIENT_FEED=() # the same: what open_client has opened
+}
+
+teardown() {
+	kill_started
+	if [ -f "$ERR" ]; then
+		head -n 40 "$ERR" | sed 's/^/stderr: /'
+		no_crash_report
+	fi
+}
+
+# --- waiting ---
+
+# wait_until COMMAND...: polls until the command succeeds; fails after WAIT_SECONDS.
+wait_until() {
+	local deadline=$((SECONDS + WAIT_SECONDS))
+
+	until "$@"; do
+		if ((SECONDS > deadline)); then
+			echo "waited in vain for: $*"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# --- processes ---
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# await_end PID: waits for a process that the test has started to end; sets STATUS.
+await_end() {
+	wait_until is_gone "$1"
+	STATUS=0
+	wait "$1" || STATUS=$?
+	unset "STARTED[$1]"
+}
+
+# descendants PID: the process ids of its children, their children and so on.
+descendants() {
+	local child
+
+	cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do
+		echo "$child"
+		descendants "$child"
+	done
+}
+
+kill_started() {
+	local pid
+
+	for pid in "${!STARTED[@]}"; do
+		# shellcheck disable=SC2046 # a word for each process id
+		kill -KILL "$pid" $(descendants "$pid") 2>/dev/null || true
+	done
+}
+
+# processes COMM: the process ids of the server's processes of that name.
+processes() {
+	local pid
+
+	for pid in "$PID" $(descendants "$PID"); do
+		if [ "$(cat "/proc/$pid/comm")" = "$1" ]; then
+			echo "$pid"
+		fi
+	done
+}
+
+# --- the server ---
+
+is_built_with_sanitizers() {
+	grep -qa __asan_init "$ECHOD"
+}
+
+# A crash would else go unnoticed: the sanitizers end a process with a report, and the master replaces it.
+no_crash_report() {
+	if grep -E 'AddressSanitizer|LeakSanitizer|runtime error|killed by signal|exited with status' "$ERR"; then
+		return 1
+	fi
+}
+
+# launch_echod ARGUMENT...: starts the server on a free port of 127.0.0.1, unless told otherwise; sets PID.
+# Its stdout goes to $LOG. It may not be ready yet.
+launch_echod() {
+	local argument file listen=(--listen=127.0.0.1:0)
+
+	for argument; do
+		case $argument in
+		-l* | --listen*) listen=() ;;
+		esac
+	done
+	# What an earlier server wrote must not be taken for this one's.
+	for file in "$LOG" "$ERR"; do
+		[ ! -f "$file" ] || : >"$file"
+	done
+	# A shell without job control starts what is in the background deaf to SIGINT; nohup, to SIGHUP.
+	env --default-signal=INT,HUP "${RUNNER[@]}" "$ECHOD" "${listen[@]}" "$@" >"$LOG" 2>"$ERR" 3>&- &
+	PID=$!
+	STARTED[$PID]=1
+}
+
+# through COMMAND...: the server is to be run by this command.
+through() {
+	RUNNER=("$@")
+}
+
+# stdout_to FILE: what the server is to have as its stdout.
+stdout_to() {
+	LOG=$1
+}
+
+# start_echod ARGUMENT...: the same, and waits until it is ready; sets PORT.
+start_echod() {
+	launch_echod "$@"
+	wait_until is_listening_or_gone
+	PORT=$(sed -n 's/^echod: listening on .*:\([0-9]*\)$/\1/p' "$ERR" | head -n 1)
+	[ -n "$PORT" ]
+}
+
+# start_silent_echod ARGUMENT...: the same for a server that does not tell where it listens.
+start_silent_echod() {
+	launch_echod "$@"
+	wait_until has_port
+	PORT=$(listening_port)
+}
+
+# The port on 127.0.0.1 that the kernel says the server listens on.
+listening_port() {
+	local port
+
+	find "/proc/$PID/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' |
+		awk 'NR == FNR { ours[$1]; next } $4 == "0A" && $10 in ours { print substr($2, 10) }' - /proc/net/tcp |
+		while read -r port; do
+			echo $((16#$port))
+		done
+}
+
+has_port() {
+	[ -n "$(listening_port)" ]
+}
+
+is_listening_or_gone() {
+	grep -q '^echod: listening on .*:[0-9]*$' "$ERR" || is_gone "$PID"
+}
+
+# stop_echod: ends the server as in normal life, and makes sure that nothing of it is left.
+stop_echod() {
+	signal_echod TERM
+	await_echod 0
+}
+
+# signal_echod SIGNAL: takes down who belongs to the server before it is told to end.
+signal_echod() {
+	note_family
+	kill -"$1" "$PID"
+}
+
+# note_family: the same, for a server that will end by itself.
+note_family() {
+	FAMILY=$(descendants "$PID")
+}
+
+# await_echod [STATUS]: after signal_echod or note_family. The server ends, with this status, and none of its
+# processes is left.
+await_echod() {
+	local pid
+
+	await_end "$PID"
+	[ "$STATUS" -eq "${1:-$STATUS}" ]
+	for pid in $FAMILY; do
+		is_gone "$pid"
+	done
+	no_crash_report
+}
+
+# Does the server no longer listen? Told by the kernel: to try it would make a connection if it still does.
+is_deaf() {
+	! awk '$4 == "0A" { print substr($2, 9) }' /proc/net/tcp |
+		grep -qx "$(printf ':%04X' "$PORT")"
+}
+
+# peer NUMBER: the ADDRESS:PORT of the server's so many-th connection.
+peer() {
+	sed -n 's/^New connection from //p' "$LOG" | sed -n "$1p"
+}
+
+# has_accepted COUNT: has the server announced so many connections?
+has_accepted() {
+	[ "$(grep -c '^New connection from ' "$LOG")" -ge "$1" ]
+}
+
+log_is() {
+	cmp -s "$LOG" <(printf '%s' "$1")
+}
+
+# expect_log TEXT: the log becomes exactly this.
+expect_log() {
+	wait_until log_is "$1" || {
+		diff <(printf '%s' "$1") "$LOG"
+		return 1
+	}
+}
+
+# The number of open descriptors of each of the server's processes.
+descriptor_counts() {
+	local pid
+
+	for pid in "$PID" $(descendants "$PID"); do
+		echo "$(cat "/proc/$pid/comm") $(find "/proc/$pid/fd" -type l | wc -l)"
+	done
+}
+
+# descriptor_counts_are COUNTS: are they again what they were?
+descriptor_counts_are() {
+	[ "$(descriptor_counts)" = "$1" ]
+}
+
+# The memory of all the server's processes, in KiB, shared pages counted once.
+memory_kib() {
+	local pid
+
+	for pid in "$PID" $(descendants "$PID"); do
+		cat "/proc/$pid/smaps_rollup"
+	done | awk '/^Pss:/ { sum += $2 } END { print sum }'
+}
+
+# --- clients ---
+
+# started NAME: the process just put into the background, with 3>&-, is the client of this name.
+started() {
+	CLIENT_PID[$1]=$!
+	STARTED[$!]=1
+}
+
+# open_client NAME COMMAND...: a client whose input the test feeds it piece by piece. Its output goes to
+# NAME.out and NAME.err.
+open_client() {
+	local name=$1 feed
+
+	mkfifo "$TMP/$name.in"
+	(
+		for feed in "${CLIENT_FEED[@]}"; do
+			exec {feed}>&-
+		done
+		exec "${@:2}" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" 3>&-
+	) &
+	started "$name"
+	exec {feed}>"$TMP/$name.in"
+	CLIENT_FEED[$name]=$feed
+}
+
+# feed NAME TEXT: gives the client some input.
+feed() {
+	printf '%s' "$2" >&"${CLIENT_FEED[$1]}"
+}
+
+# end_input NAME: the client's input ends.
+end_input() {
+	local feed=${CLIENT_FEED[$1]}
+
+	exec {feed}>&-
+	unset "CLIENT_FEED[$1]"
+}
+
+# await_client NAME: ends the client's input, if that is still to be done; the client must end, and well.
+await_client() {
+	if [ -n "${CLIENT_FEED[$1]}" ]; then
+		end_input "$1"
+	fi
+	await_end "${CLIENT_PID[$1]}"
+	if [ -e "$TMP/$1.err" ]; then
+		cat "$TMP/$1.err"
+	fi
+	[ "$STATUS" -eq 0 ]
+}
+
+# reported PATTERN: does a line on the server's stderr match this, the whole of it?
+reported() {
+	grep -qx "$1" "$ERR"
+}
+
+# What the server has written to stderr, but for where it listens.
+complaints() {
+	grep -v '^echod: listening on ' "$ERR" || true
+}
+
+# says NAME PATTERN: has the client written a line that matches?
+says() {
+	grep -q "$2" "$TMP/$1.out"
+}
+
+# got NAME TEXT: has exactly this come out of the client?
+got() {
+	cmp -s "$TMP/$1.out" <(printf '%s' "$2")
+}
+
+# others_are_served OPTION...: other clients use the server now, a line at a time, and each is answered soon.
+others_are_served() {
+	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
+}

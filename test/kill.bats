@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# Every process is disposable: kills under load, and not a byte is lost, neither in the echo nor in the log.
+
+load torture/helper
+
+@test "workers killed at random under 8 streaming clients: every echo, the log and the counts are exact" {
+	local kills
+
+	kills=$(by_length 200 2000)
+	start_echod --workers=8 --verbose
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 20000
+	kill_at_random "$kills" -i 40 -t echod-worker
+	[ "$(status_now workers restarts)" -eq "$kills" ]
+	wait_until no_zombie
+	await_swarm streams
+	stop_echod
+	is_exact streams
+	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$kills" ]
+}
+
+@test "the control: without the repair from the kernel's counts the same test fails" {
+	local kills
+
+	ECHOD=$FAULT_ECHOD
+	through env ECHOD_OMIT=repair
+	start_echod --workers=8
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 20000
+	for ((kills = 0; kills < 200; kills += 5)); do
+		kill_at_random 5 -i 40 -t echod-worker
+		! is_gone "${CLIENT_PID[streams]}" || break
+	done
+	run ! await_client streams
+	grep 'the next byte of the echo is wrong$' "$TMP/streams.err"
+}
+
+# The commit points, as the source names them.
+fault_points() {
+	grep -ho 'fault_point("[a-z-]*")' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
+}
+
+# Three deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
+die_at() {
+	ECHOD=$FAULT_ECHOD
+	through env ECHOD_FAULT="$1:25:3"
+	case $1 in
+	relay | splice) log_through_a_pipe ;;
+	esac
+	start_echod --workers=2 --verbose
+	start_swarm streams -z -n 4 -b 300000 -w 250000 -k 4000
+	wait_until deaths_are 3
+	await_swarm streams
+	stop_echod
+	await_log
+	is_exact streams
+}
+
+deaths_are() {
+	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
+}
+
+@test "a build that dies by itself between effect and commit, at each commit point in turn: exact" {
+	# shellcheck disable=SC2046 # a word for each point
+	at_once die_at $(fault_points)
+}
+
+@test "kills under loss, half-closes, resets and urgent bytes: exact" {
+	start_echod --workers=8 --verbose
+	start_swarm lossy -p 2 -n 4 -w 65536 -k 2000
+	start_swarm half-closing -b 100000 -n 4 -k 2000
+	start_swarm resetting -r -b 100000 -n 4 -k 2000
+	start_swarm urgent -o -n 4 -w 65536 -k 2000
+	kill_at_random "$(by_length 60 1000)" -i 20 -t echod-worker
+	await_swarm lossy
+	await_swarm half-closing
+	await_swarm resetting
+	await_swarm urgent
+	stop_echod
+	is_exact lossy half-closing resetting urgent
+}
+
+@test "short connections with kills and upgrades: no client sees an error, no slot and no descriptor is left" {
+	local before
+
+	on_a_copy
+	start_echod --workers=4 --max-clients=64
+	others_are_served -m "$TMP/warm-up.sent"
+	before=$(sorted_descriptor_counts)
+	open_client churn "$CLIENT" stream -r -H -n "$(by_length 6000 50000)" -p 16 -b 200 -c 150 \
+		-m "$TMP/churn.sent" "127.0.0.1:$PORT"
+	until is_gone "${CLIENT_PID[churn]}"; do
+		upgrade_echod 4
+		kill_at_random 1 -i 1000 -t echod-worker -t echod-logger
+	done
+	await_client churn
+	wait_until sorted_descriptor_counts_are "$before"
+	wait_until status_is 0 workers clients
+	"$CLIENT" pingpong -k 64 -n 20 -m "$TMP/full.sent" "127.0.0.1:$PORT"
+	wait_until sorted_descriptor_counts_are "$before"
+	stop_echod
+	"$CLIENT" logsplit "$LOG" "$TMP/warm-up.sent" "$TMP/churn.sent" "$TMP/full.sent"
+}
+
+# The logger dies again and again while it writes to this kind of output.
+kill_loggers() {
+	case $1 in
+	appended) log_by_appending ;;
+	pipe) log_through_a_pipe ;;
+	esac
+	start_echod --workers=2 --verbose
+	start_swarm streams -n 4 -w 65536 -k 5000
+	kill_at_random "$(by_length 7 34)" -i 100 -t echod-logger
+	[ "$(status_now logger restarts)" -eq "$(by_length 7 34)" ]
+	await_swarm streams
+	stop_echod
+	await_log
+	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
+	is_exact streams
+}
+
+@test "loggers killed at random: nothing is lost, torn or repeated in a file, an appended file and a pipe" {
+	at_once kill_loggers file appended pipe
+}
+
+@test "workers and loggers killed while the binary is replaced again and again: exact" {
+	local upgrades
+
+	upgrades=$(by_length 4 100)
+	on_a_copy
+	start_echod --workers=4 --verbose
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
+	start_swarm half-closing -b 100000 -n 4 -k 2000
+	for ((i = 0; i < upgrades; i++)); do
+		kill_at_random 5 -i 40 -t echod-worker -t echod-logger 3>&- &
+		started killer
+		upgrade_echod 4
+		await_client killer
+	done
+	await_swarm streams
+	await_swarm half-closing
+	wait_until no_zombie
+	stop_echod
+	is_exact streams half-closing
+}

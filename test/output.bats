@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# Outputs that are stalled, full, closed or gone.
+
+load helper
+
+# A FIFO as the server's stdout, held open by the test and read by nobody yet.
+stall_stdout() {
+	mkfifo "$TMP/pipe"
+	exec {HELD}<>"$TMP/pipe"
+	stdout_to "$TMP/pipe"
+}
+
+@test "a stdout that nobody reads stalls the clients, and nothing is lost once somebody reads it" {
+	stall_stdout
+	start_echod --workers=2 --when-full=pause
+	open_client streams "$CLIENT" stream -S -H -n 8 -b 12000000 -c 65536 -w 100000000 -m "$TMP/sent" \
+		"127.0.0.1:$PORT"
+	wait_until says streams '^stalled [0-9]*$'
+	cat "$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&- &
+	started log_reader
+	await_client streams
+	exec {HELD}>&-
+	stop_echod
+	await_client log_reader
+	"$CLIENT" logsplit "$TMP/log" "$TMP/sent"
+}
+
+@test "a stdout that nobody reads does not keep the server from ending" {
+	stall_stdout
+	start_echod --workers=2 --drain-timeout=300ms
+	open_client streams "$CLIENT" stream -S -n 8 -b 12000000 -c 65536 -w 100000000 "127.0.0.1:$PORT"
+	wait_until says streams '^stalled [0-9]*$'
+	signal_echod TERM
+	await_echod
+}
+
+@test "a stdout that is closed from the start: one line, status 1" {
+	local status=0
+
+	timeout 30 "$ECHOD" --listen=127.0.0.1:0 >&- 2>"$ERR" 3>&- || status=$?
+	[ "$status" -eq 1 ]
+	[ "$(wc -l <"$ERR")" -eq 1 ]
+	grep -q '^echod: .*standard output' "$ERR"
+}
+
+@test "a full disk is reported once and ends the server with status 1; the client gets its end-of-file" {
+	stdout_to /dev/full
+	start_echod
+	note_family
+	"$CLIENT" stream -e "127.0.0.1:$PORT"
+	await_echod 1
+	[ "$(complaints | wc -l)" -eq 1 ]
+	complaints | grep '^echod: .*No space left on device$'
+}
+
+@test "a pipe whose reader goes is reported once and ends the server with status 1 after draining" {
+	mkfifo "$TMP/pipe"
+	cat "$TMP/pipe" >"$TMP/log" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+	start_echod --workers=2
+	open_client streams "$CLIENT" stream -e -n 8 "127.0.0.1:$PORT"
+	wait_until says streams 'all echo'
+	note_family
+	kill "${CLIENT_PID[log_reader]}"
+	await_echod 1
+	await_client streams
+	[ "$(complaints | wc -l)" -eq 1 ]
+	complaints | grep '^echod: .*Broken pipe$'
+}
+
+@test "a stderr that nobody reads does not stall the service" {
+	mkfifo "$TMP/stderr"
+	exec {HELD}<>"$TMP/stderr"
+	ERR=$TMP/stderr
+	start_silent_echod --verbose
+	ERR=$TMP/nothing
+	: >"$ERR"
+	# Each makes a line of some 70 bytes, and a pipe holds 64 KiB.
+	"$CLIENT" stream -r -n 2000 -p 32 -b 100 "127.0.0.1:$PORT"
+	stop_echod
+}

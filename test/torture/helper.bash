@@ -1,0 +1,305 @@
+# What the tests that kill and replace processes share: kills, upgrades, and looks into a running server.
+#
+# The same tests make the short run of the suite and the long one of `make torture`, which sets TORTURE,
+# the factor by which it is longer than usual, and FIGURES, the file that gets its figures. A run can be
+# repeated with SEED.
+
+# shellcheck source=test/helper.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../helper.bash"
+
+FAULT_ECHOD=${FAULT_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/fault/echod")}
+SWARM=$TEST_PROGRAMS/torture/swarm
+KILLER=$TEST_PROGRAMS/torture/killer
+PARTS=$TEST_PROGRAMS/torture/parts
+SEED=${SEED:-$RANDOM}
+
+# The signals that a test lets processes die of.
+DEADLY=9
+
+if [ -n "${TORTURE:-}" ]; then
+	WAIT_SECONDS=300
+	export BATS_TEST_TIMEOUT=3600
+fi
+
+# by_length SHORT LONG: how many of something, in the suite and in the torture.
+by_length() {
+	if [ -n "${TORTURE:-}" ]; then
+		awk -v long="$2" -v factor="$TORTURE" 'BEGIN { print int(long * factor + 0.999) }'
+	else
+		echo "$1"
+	fi
+}
+
+# only_in_torture REASON
+only_in_torture() {
+	[ -n "${TORTURE:-}" ] || skip "make torture only: $1"
+}
+
+# figure NAME VALUE: for the summary of the torture.
+figure() {
+	if [ -n "${FIGURES:-}" ]; then
+		echo "$1 $2" >>"$FIGURES"
+	fi
+}
+
+# note TEXT: what the one who waits for the torture may see.
+note() {
+	if [ -n "${TORTURE:-}" ]; then
+		echo "# $1" >&3 || true
+	fi
+}
+
+# Deaths are what these tests are about, but not any death.
+no_crash_report() {
+	if grep -E 'AddressSanitizer|LeakSanitizer|runtime error|exited with status' "$ERR" ||
+		grep 'killed by signal' "$ERR" | grep -v "killed by signal $DEADLY "; then
+		return 1
+	fi
+}
+
+# at_once FUNCTION ARGUMENT...: calls the function once with each argument, all at the same time, each in a
+# folder and with a server of its own; fails if any of them does.
+at_once() {
+	local argument
+
+	for argument in "${@:2}"; do
+		(
+			TMP=$TMP/$argument
+			mkdir "$TMP"
+			ERR=$TMP/err
+			LOG=$TMP/log
+			"$1" "$argument"
+		) >"$TMP/$argument.result" 2>&1 3>&- &
+		started "$argument"
+	done
+	for argument in "${@:2}"; do
+		await_end "${CLIENT_PID[$argument]}"
+		[ "$STATUS" -eq 0 ] || {
+			echo "$argument:"
+			cat "$TMP/$argument.result"
+			head -n 40 "$TMP/$argument/err"
+			return 1
+		}
+	done
+}
+
+# log_through_a_pipe: the server's stdout is to be a pipe, which is read into $TMP/log.
+log_through_a_pipe() {
+	mkfifo "$TMP/pipe"
+	cat "$TMP/pipe" >"$TMP/log" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+}
+
+# log_by_appending: the server's stdout is to be appended to $TMP/appended, where a line is already.
+log_by_appending() {
+	echo earlier >"$TMP/appended"
+	stdout_to /dev/null
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" >>"$0"' "$TMP/appended"
+}
+
+# await_log: after stop_echod, and one of these. The log is complete in $LOG.
+await_log() {
+	if [ -n "${CLIENT_PID[log_reader]}" ]; then
+		await_client log_reader
+	elif [ -e "$TMP/appended" ]; then
+		[ "$(head -n 1 "$TMP/appended")" = earlier ]
+		tail -n +2 "$TMP/appended" >"$TMP/log"
+	fi
+	LOG=$TMP/log
+}
+
+# --- clients ---
+
+# start_swarm NAME OPTION...: a swarm that streams until await_swarm, and has had its first echo. Each has its
+# own payload.
+start_swarm() {
+	open_client "$1" "$SWARM" -s $((SEED + ${#CLIENT_PID[@]})) -m "$TMP/$1.sent" "${@:2}" "127.0.0.1:$PORT"
+	wait_until says_or_ends "$1" 'all echo'
+	says "$1" 'all echo'
+}
+
+says_or_ends() {
+	says "$1" "$2" || is_gone "${CLIENT_PID[$1]}"
+}
+
+# await_swarm NAME: ends it; every echo must have been exact.
+await_swarm() {
+	local line
+
+	await_client "$1"
+	line=$(tail -n 1 "$TMP/$1.out")
+	echo "$1: $line"
+	note "$1: $line"
+	figure connections "$(awk '{ print $1 }' <<<"$line")"
+	figure bytes "$(awk '{ print $3 }' <<<"$line")"
+	WORST_GAP=$(sed 's/.*worst gap \([0-9]*\) ms.*/\1/' <<<"$line")
+	figure gap "$WORST_GAP"
+}
+
+# is_exact NAME...: after stop_echod. The log has what the swarms of these names have sent, and the server's
+# own counts of it, if it runs with --verbose, are right. Nothing was dropped.
+is_exact() {
+	local manifests=("${@/#/$TMP/}")
+
+	manifests=("${manifests[@]/%/.sent}")
+	"$CLIENT" logsplit "$LOG" "${manifests[@]}"
+	# shellcheck disable=SC2094 # it is only read
+	awk -v file="$ERR" '
+		FILENAME == file && / closed, received / { closed[$2] = $5 $7 $9 }
+		FILENAME != file && NF == 4 && $3 == $4 {
+			wanted = $3 "," $3 ",0"
+			if (closed[$1 ":"] != wanted) {
+				print $1 ": " closed[$1 ":"] " instead of " wanted
+				wrong = 1
+			}
+		}
+		END { exit wrong }' "$ERR" "${manifests[@]}"
+}
+
+# --- kills ---
+
+# kill_at_random KILLS OPTION...: kills so many of the server's processes.
+kill_at_random() {
+	local line
+
+	line=$("$KILLER" -s "$SEED" -n "$@" "$PID" 3>&-)
+	echo "$line"
+	note "$line"
+	figure kills "$1"
+}
+
+# kill_and_await PID: and waits until the master knows.
+kill_and_await() {
+	kill -KILL "$1"
+	wait_until is_gone "$1"
+}
+
+# The server's processes, also such as have lost their parent: all have its stderr.
+server_processes() {
+	find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/2' -lname "$ERR" 2>/dev/null |
+		cut -d / -f 3
+}
+
+nothing_is_left() {
+	[ -z "$(server_processes)" ]
+}
+
+# The open descriptors of the server's processes, in an order that does not depend on who was replaced.
+sorted_descriptor_counts() {
+	descriptor_counts 2>/dev/null | sort
+}
+
+sorted_descriptor_counts_are() {
+	[ "$(sorted_descriptor_counts)" = "$1" ]
+}
+
+# The server's dead children for which it has not waited.
+zombies() {
+	local pid
+
+	for pid in $(children); do
+		grep -l '^State:.Z' "/proc/$pid/status" 2>/dev/null || true
+	done
+}
+
+no_zombie() {
+	[ -z "$(zombies)" ]
+}
+
+# The process ids of the master's children.
+children() {
+	cat "/proc/$PID/task/$PID/children" 2>/dev/null
+}
+
+# --- the status table ---
+
+# read_status: has the server write one.
+read_status() {
+	local tables
+
+	tables=$(grep -c '^echod: limits: ' "$ERR" || true)
+	kill -USR1 "$PID"
+	wait_until has_tables $((tables + 1))
+}
+
+has_tables() {
+	[ "$(grep -c '^echod: limits: ' "$ERR")" -ge "$1" ]
+}
+
+# status ROW COLUMN: a figure of the last table. Rows: worker0, ..., workers, logger.
+status() {
+	sed -n 's/^echod: worker \([0-9]\)/echod: worker\1/p; /^echod: \(workers\|logger\) /p' "$ERR" |
+		awk -v row="$1" -v column="$2" '
+			BEGIN {
+				split("- name pid restarts clients received echoed dropped waiting", names)
+				for (i in names)
+					number[names[i]] = i
+				number["written"] = number["clients"]
+			}
+			$2 == row { value = $number[column] }
+			END { print value }'
+}
+
+# status_now ROW COLUMN
+status_now() {
+	read_status
+	status "$1" "$2"
+}
+
+# status_is VALUE ROW COLUMN: does a new table say so?
+status_is() {
+	[ "$(status_now "$2" "$3")" = "$1" ]
+}
+
+# The bytes of buffers that are taken from --buffer-total, by the last table.
+status_buffers() {
+	sed -n 's/^echod: limits: .* clients, \([0-9]*\) of .*/\1/p' "$ERR" | tail -n 1
+}
+
+no_buffers_taken() {
+	read_status
+	[ "$(status_buffers)" -eq 0 ]
+}
+
+# --- upgrades ---
+
+# on_a_copy: the server is to run from a binary of its own, which can be replaced.
+on_a_copy() {
+	ORIGINAL=$ECHOD
+	BINARY=$TMP/bin/echod
+	mkdir -p "$TMP/bin"
+	cp "$ECHOD" "$BINARY"
+	ECHOD=$BINARY
+}
+
+# replace_binary: puts the same program in another file in its place.
+replace_binary() {
+	cp "$BINARY" "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+}
+
+# upgrade_echod WORKERS: replaces the binary, and waits until all processes run the new one.
+upgrade_echod() {
+	replace_binary
+	kill -USR2 "$PID"
+	wait_until is_upgraded "$1"
+	figure upgrades 1
+}
+
+is_upgraded() {
+	local count=0 pid
+
+	[ "/proc/$PID/exe" -ef "$BINARY" ] || return 1
+	for pid in $(children); do
+		[ "/proc/$pid/exe" -ef "$BINARY" ] || return 1
+		count=$((count + 1))
+	done
+	[ "$count" -eq $(($1 + 1)) ]
+}
+
+# pass_usecs USECS: reaches another instant. No condition is waited for: it is chance that is wanted.
+pass_usecs() {
+	sleep "0.$(printf '%06d' "$1")"
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# SIGUSR2: another program in the same process, and nobody notices.
+
+load torture/helper
+
+@test "upgrades under load: every echo, the log and the counts are exact" {
+	local i upgrades
+
+	on_a_copy
+	upgrades=$(by_length 10 100)
+	start_echod --workers=4 --verbose
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 20000
+	start_swarm half-closing -b 100000 -n 4 -k 2000
+	for ((i = 0; i < upgrades; i++)); do
+		upgrade_echod 4
+	done
+	await_swarm streams
+	await_swarm half-closing
+	stop_echod
+	is_exact streams half-closing
+	[ -z "$(complaints | grep -v ': closed, received ')" ]
+}
+
+# The inodes of the sockets that the master listens on.
+listeners() {
+	find "/proc/$PID/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' | sort |
+		join - <(awk '$4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6 | sort)
+}
+
+@test "an upgrade keeps process id, listeners, options, connections, unsent bytes and counters" {
+	local before options
+
+	on_a_copy
+	start_echod --workers=2 --listen=0 --buffer=32M --when-full=close --drain-timeout=9m --max-clients=77
+	options=$(tr '\0' '\n' <"/proc/$PID/cmdline")
+	others_are_served
+	before=$(listeners)
+	[ "$(wc -w <<<"$before")" -ge 1 ]
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	open_client stuck "$CLIENT" stuck -x -b 24000000 "127.0.0.1:$PORT"
+	wait_until says stuck '^sent 24000000$'
+	wait_until receives 24000000
+	[ "$(status workers waiting)" -gt 0 ]
+
+	upgrade_echod 2
+	[ "$(listeners)" = "$before" ]
+	[ "$(tr '\0' '\n' <"/proc/$PID/cmdline")" = "$options" ]
+	[ "$(status_now workers clients)" -eq 2 ]
+	[ "$(status workers waiting)" -gt 0 ]
+	[ "$(status workers received)" -gt 24000000 ]
+	[ "$(status workers restarts)" -eq 2 ]
+	[ "$(status logger restarts)" -eq 1 ]
+	[ "$(status logger written)" -gt 24000000 ]
+	grep '^echod: limits: 2 of 77 clients, .*, 33554432 bytes each$' "$ERR"
+	others_are_served
+	await_client stuck
+	says stuck '^received 24000000, gaps 0$'
+	await_client idle
+	stop_echod
+}
+
+# receives BYTES: has the server received so many by now?
+receives() {
+	[ "$(status_now workers received)" -ge "$1" ]
+}
+
+
+# Started in this way, and later replaced: it serves on, from the new binary.
+replace_what_was() {
+	on_a_copy
+	mkdir "$TMP/work"
+	case $1 in
+	found-in-PATH)
+		ECHOD=echod
+		through env PATH="$TMP/bin:$PATH"
+		;;
+	named-by-a-relative-path | in-a-renamed-folder)
+		ECHOD=../bin/echod
+		through env --chdir="$TMP/work"
+		;;
+	in-an-exchanged-folder)
+		ECHOD=./echod
+		through env --chdir="$TMP/bin"
+		;;
+	esac
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	case $1 in
+	in-a-renamed-folder)
+		mv "$TMP/work" "$TMP/gone"
+		;;
+	in-an-exchanged-folder)
+		cp -r "$TMP/bin" "$TMP/new"
+		mv "$TMP/bin" "$TMP/old"
+		mv "$TMP/new" "$TMP/bin"
+		;;
+	esac
+	upgrade_echod 1
+	others_are_served
+	upgrade_echod 1
+	others_are_served
+	await_client idle
+	stop_echod
+}
+
+@test "an upgrade finds the binary however the server was started, and though its folder has changed" {
+	at_once replace_what_was found-in-PATH named-by-a-relative-path in-a-renamed-folder in-an-exchanged-folder
+}
+
+# A binary that is of no use: one line says so, and the old program goes on.
+refuse_what_is() {
+	local children
+
+	on_a_copy
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	children=$(children)
+	case $1 in
+	missing) rm "$BINARY" ;;
+	not-executable) chmod -x "$BINARY" ;;
+	no-program) printf 'no program' >"$BINARY.new" ;;
+	another-program) cp "$(type -P true)" "$BINARY.new" ;;
+	failing) printf '#!/bin/sh\nexit 7\n' >"$BINARY.new" ;;
+	crashing) printf '#!/bin/sh\nkill -SEGV $$\n' >"$BINARY.new" ;;
+	hanging) printf '#!/bin/sh\nexec sleep 1000\n' >"$BINARY.new" ;;
+	esac
+	if [ -e "$BINARY.new" ]; then
+		chmod +x "$BINARY.new"
+		mv "$BINARY.new" "$BINARY"
+	fi
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .*'
+	others_are_served
+	wait_until no_other_children "$children"
+	[ "$(complaints | wc -l)" -eq 1 ]
+	complaints | grep -F "$BINARY"
+	await_client idle
+
+	# A good one that comes later is taken.
+	cp "$ORIGINAL" "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	upgrade_echod 1
+	others_are_served
+	stop_echod
+}
+
+no_other_children() {
+	[ "$(children)" = "$1" ]
+}
+
+@test "a binary that is missing or does not do: one line says so, and the running program goes on" {
+	at_once refuse_what_is missing not-executable no-program another-program failing crashing hanging
+}
+
+@test "a binary that has another layout of the table is not taken" {
+	only_in_torture "it builds one"
+	on_a_copy
+	cp -r "$TEST_FOLDER/../Makefile" "$TEST_FOLDER/../src" "$TMP"
+	sed -i 's/((uint64_t)1 << 56 |/((uint64_t)2 << 56 |/' "$TMP/src/master/ledger.h"
+	run ! cmp "$TMP/src/master/ledger.h" "$TEST_FOLDER/../src/master/ledger.h"
+	make -C "$TMP" >/dev/null
+	start_echod --workers=1
+	mv "$TMP/echod" "$BINARY"
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .*'
+	others_are_served
+	stop_echod
+}
+
+end_in_an_upgrade() {
+	on_a_copy
+	start_echod --workers=2
+	open_client streams "$CLIENT" stream -e -n 4 -w 65536 -s 1 -m "$TMP/sent" "127.0.0.1:$PORT"
+	wait_until says streams 'all echo'
+	replace_binary
+	kill -USR2 "$PID"
+	pass_usecs $((RANDOM % 20000))
+	kill -TERM "$PID"
+	await_end "$PID"
+	[ "$STATUS" -eq 0 ]
+	await_client streams
+	"$CLIENT" logsplit "$LOG" "$TMP/sent"
+	nothing_is_left
+	[ -z "$(complaints)" ]
+}
+
+@test "TERM in the middle of an upgrade: each client gets its prefix, the log is whole, status 0" {
+	local round
+
+	for ((round = 0; round < $(by_length 1 20); round++)); do
+		at_once end_in_an_upgrade "$round.1" "$round.2" "$round.3" "$round.4" "$round.5" "$round.6"
+	done
+}
