@@ -4,18 +4,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-size_t record_fit(size_t used, size_t wanted, size_t *padding)
+size_t record_fit(size_t left, size_t wanted, size_t *padding)
 {
-	size_t least = sizeof(struct record) + (wanted > 0 ? 1 : 0);
-	size_t room = RECORD_BLOCK_BYTES - used;
+	size_t room = left - sizeof(struct record);
+	size_t length = wanted < room ? wanted : room;
 
-	*padding = 0;
-	if (room < least) {
-		*padding = room;
-		room = RECORD_BLOCK_BYTES;
-	}
-	room -= sizeof(struct record);
-	return wanted < room ? wanted : room;
+	/* The next record needs a header and at least one byte. */
+	*padding = room - length <= sizeof(struct record) ? room - length : 0;
+	return length;
 }
 
 size_t record_bytes(const struct record *record)

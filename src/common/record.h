@@ -54,12 +54,11 @@ enum {
 _Static_assert(sizeof(struct record) == 56, "the header is part of the layout that an upgrade compares");
 
 /*
- * Lays records out in blocks: how many of `wanted` payload bytes the next record takes, when `used`
- * bytes of the current block are taken (0 to RECORD_BLOCK_BYTES). Where the block has no room for a
- * header (and a byte, if any is wanted), *padding is what is left of it, for the record before to
- * pass over, and the answer is for a new block; else *padding is 0.
+ * Lays a record out in what is left of its block, `left` bytes, which are more than a header's: how
+ * many of `wanted` payload bytes it takes, and in *padding what it must pass over because no other
+ * record would fit there.
  */
-size_t record_fit(size_t used, size_t wanted, size_t *padding);
+size_t record_fit(size_t left, size_t wanted, size_t *padding);
 
 enum record_find {
 	RECORD_WHOLE,   /* a whole record lies there */

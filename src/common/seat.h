@@ -15,6 +15,12 @@
 
 struct options; /* options.h */
 
+/*
+ * The size of the pipe from the workers to the logger, which no system gives more of than was asked
+ * for; as much as an unprivileged process may ask for (pipe(7)).
+ */
+enum { SEAT_PIPE_BYTES = 1 << 20 };
+
 struct seat {
 	const struct options *options;
 	const char *name;        /* as ps and top show it, at most 15 characters */

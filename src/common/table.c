@@ -11,9 +11,14 @@ static uint64_t whole_pages(uint64_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-static uint64_t rings_at(uint32_t slot_count)
+static uint64_t blocks_at(uint32_t slot_count)
 {
 	return whole_pages(sizeof(struct part) + (uint64_t)slot_count * sizeof(struct slot));
+}
+
+static uint64_t rings_at(uint32_t slot_count)
+{
+	return blocks_at(slot_count) + whole_pages(BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES);
 }
 
 size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes)
@@ -32,24 +37,30 @@ void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint
 	part->slot_count = slot_count;
 	part->ring_bytes = ring_bytes;
 	part->ring_stride = whole_pages(ring_bytes);
+	part->blocks_at = blocks_at(slot_count);
 	part->rings_at = rings_at(slot_count);
+	atomic_store(&part->batch.in_hand.slot, PART_NOBODY);
 	part->key = key;
 	atomic_store(&part->adopting, PART_NOBODY);
 }
 
 uint32_t part_in_hand(const struct part *part)
 {
-	uint32_t count = atomic_load(&part->batch.count);
-	const struct chunk *last;
+	const struct chunk *chunk = &part->batch.in_hand;
+	uint32_t slot = atomic_load(&chunk->slot);
 
-	if (count == 0 || count > BATCH_CHUNKS)
+	if (slot >= part->slot_count || chunk->position != atomic_load(&part->batch.filled) ||
+	    chunk->generation != part->slots[slot].generation ||
+	    atomic_load(&part->slots[slot].state) != SLOT_OPEN)
 		return PART_NOBODY;
-	last = &part->batch.chunks[count - 1];
-	if (last->type != RECORD_DATA || atomic_load(&last->length) != 0 || last->slot >= part->slot_count ||
-	    last->generation != part->slots[last->slot].generation ||
-	    atomic_load(&part->slots[last->slot].state) != SLOT_OPEN)
-		return PART_NOBODY;
-	return last->slot;
+	return slot;
+}
+
+uint8_t *part_block(struct part *part, uint64_t position)
+{
+	uint64_t block = position / RECORD_BLOCK_BYTES % BATCH_RING_BLOCKS;
+
+	return (uint8_t *)part + part->blocks_at + block * RECORD_BLOCK_BYTES;
 }
 
 struct ring slot_ring(struct part *part, struct slot *slot)
@@ -74,6 +85,19 @@ uint64_t slot_queued(const struct slot *slot)
 uint64_t slot_backlog(const struct slot *slot)
 {
 	return slot_queued(slot) - atomic_load(&slot->sent);
+}
+
+bool slot_ring_is_sound(struct part *part, struct slot *slot)
+{
+	struct ring ring = slot_ring(part, slot);
+	uint64_t held = atomic_load(&slot->ring_held);
+	uint64_t sent = atomic_load(&slot->sent);
+	uint64_t backlog = slot_backlog(slot);
+
+	if (held > part->ring_stride || held != whole_pages(held))
+		return false;
+	return backlog == 0 ||
+	       (backlog <= ring.capacity && ring.base <= sent && ring_reach(&ring, sent + backlog) <= held);
 }
 
 uint64_t slot_give_ring_back(struct part *part, struct slot *slot)

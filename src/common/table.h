@@ -2,7 +2,7 @@
  * The connections in shared memory.
  *
  * Each worker has a part of the table to itself, in a region of its own: its slots, one for each
- * connection, their echo buffers, and the batch of bytes on their way to the log. The master maps
+ * connection, their echo buffers, and the batch of records on their way to the log. The master maps
  * all parts, a worker only its own. What a worker knows of its connections lies here and in the
  * kernel's sockets, nowhere else, so that a successor can go on where it was killed.
  *
@@ -15,7 +15,7 @@
  *   sent       bytes given to the socket
  *
  * The ring holds the echo from `sent` to `queued`. What was received but is neither sent nor in
- * the ring was dropped, unless it lies in the batch's last chunk, which has not been settled yet.
+ * the ring was dropped, unless it belongs to the chunk in hand.
  */
 #ifndef ECHOD_TABLE_H
 #define ECHOD_TABLE_H
@@ -43,6 +43,7 @@ enum slot_flag {
 	SLOT_BROKEN = 1 << 3,    /* nothing more can be sent */
 	SLOT_DROPPING = 1 << 4,  /* the user was told that the echo buffer was full */
 	SLOT_CUT = 1 << 5,       /* closed by echod before its peer was done */
+	SLOT_DAMAGED = 1 << 6,   /* its counters contradict each other */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX
@@ -60,32 +61,38 @@ struct slot {
 	struct address peer;         /* master */
 };
 
-/* One receive: who sent it and where it lies in the batch. */
+#define PART_NOBODY UINT32_MAX
+
+/*
+ * A receive under way: claimed before, settled when its bytes have been echoed, queued or dropped
+ * and their records stand in the batch. Valid while `position` is where the batch ends.
+ */
 struct chunk {
-	_Atomic uint32_t length; /* bytes; 0 until it is settled: echoed, queued or dropped */
-	uint32_t position;       /* of its first byte in the batch's payload */
-	uint32_t slot;           /* index in this part */
-	uint32_t generation;     /* of the slot */
-	uint64_t offset;         /* of its first byte in what the connection received */
-	uint64_t queued_before;  /* bytes admitted to the echo before it */
-	uint32_t type;           /* enum record_type */
+	_Atomic uint32_t slot;  /* index in this part; PART_NOBODY: none is in hand */
+	uint32_t generation;    /* of the slot */
+	uint64_t position;      /* in the batch, of its first record */
+	uint64_t offset;        /* of its first byte in what the connection received */
+	uint64_t queued_before; /* bytes admitted to the echo before it */
 };
 
 enum {
-	BATCH_CHUNKS = 256,
-	BATCH_BLOCKS = 16,
-	/* so much that a batch of one chunk fills its blocks exactly */
-	BATCH_PAYLOAD_BYTES = BATCH_BLOCKS * RECORD_PAYLOAD_MAX_BYTES,
+	/* More than the pipe can ever hold and the batch may ever be: see worker/tap.h. */
+	BATCH_RING_BLOCKS = 320,
+	/* The most in one chunk: what fills so many blocks exactly. */
+	CHUNK_BLOCKS = 16,
+	CHUNK_BYTES = CHUNK_BLOCKS * RECORD_PAYLOAD_MAX_BYTES,
+	CHUNK_PIECES_MAX = CHUNK_BLOCKS + 1,
 };
 
-/* What was received and is not all in the pipe yet. */
+/*
+ * Records on their way into the pipe. Positions count bytes from the beginning; byte p lies in
+ * block p / RECORD_BLOCK_BYTES modulo BATCH_RING_BLOCKS.
+ */
 struct batch {
-	_Atomic uint32_t count; /* chunks; the last one is the chunk in hand until it is settled */
-	struct chunk chunks[BATCH_CHUNKS];
-	uint8_t payload[BATCH_PAYLOAD_BYTES];
+	_Atomic uint64_t filled;  /* where the settled records end */
+	_Atomic uint64_t flushed; /* up to here they are in the pipe; the beginning of a block */
+	struct chunk in_hand;
 };
-
-#define PART_NOBODY UINT32_MAX
 
 struct part {
 	uint32_t first_slot;       /* number of this part's first slot in the log's records; master */
@@ -94,7 +101,9 @@ struct part {
 	uint64_t ring_stride;      /* from one ring to the next, whole pages; master */
 	uint64_t rings_at;         /* of the first ring, from the start of the part; master */
 	uint64_t key;              /* of the records; master */
+	_Atomic uint32_t reach;    /* one more than the highest slot ever used; master */
 	_Atomic uint32_t adopting; /* the slot being adopted, or PART_NOBODY; worker */
+	uint64_t blocks_at;        /* of the batch's blocks, from the start of the part; master */
 	struct batch batch;        /* worker */
 	struct slot slots[];
 };
@@ -117,6 +126,9 @@ void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint
  */
 uint32_t part_in_hand(const struct part *part);
 
+/* A block of the batch, by the position of any byte in it. */
+uint8_t *part_block(struct part *part, uint64_t position);
+
 /* A slot's ring as its counters say. */
 struct ring slot_ring(struct part *part, struct slot *slot);
 
@@ -125,6 +137,9 @@ uint64_t slot_queued(const struct slot *slot);
 
 /* Bytes that wait in the ring. */
 uint64_t slot_backlog(const struct slot *slot);
+
+/* Can what a slot says of its ring be so? */
+bool slot_ring_is_sound(struct part *part, struct slot *slot);
 
 /*
  * Gives the memory of a slot's ring, which must be empty or of no more use, back to the system.

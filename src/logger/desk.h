@@ -14,11 +14,12 @@
 #include <stdint.h>
 
 #include "common/record.h"
+#include "common/seat.h"
 #include "common/table.h"
 
 enum {
 	/* A read with as much room as the pipe can hold ends where a record ends. */
-	DESK_READ_BYTES = 1 << 20,
+	DESK_READ_BYTES = SEAT_PIPE_BYTES,
 	DESK_BUFFER_BYTES = DESK_READ_BYTES + RECORD_BLOCK_BYTES,
 };
 

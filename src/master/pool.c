@@ -232,9 +232,12 @@ void pool_add(struct master *master, int fd, const struct address *peer)
 {
 	uint32_t worker = choose(master);
 	uint32_t index = take_slot(&master->free[worker]);
+	struct part *part = master_part(master, worker);
 	struct child *child = &master->ledger->children[worker];
 
-	fill_slot(master, &master_part(master, worker)->slots[index], peer);
+	fill_slot(master, &part->slots[index], peer);
+	if (index >= atomic_load(&part->reach))
+		atomic_store(&part->reach, index + 1);
 	*master_connection(master, worker, index) =
 		(struct connection){ .fd = fd, .state = CONNECTION_WAITING };
 	child->clients++;

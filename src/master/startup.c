@@ -15,10 +15,7 @@
 #include "master/listener.h"
 #include "master/pool.h"
 
-enum {
-	PIPE_BYTES = 1 << 20, /* what an unprivileged process may ask for (pipe(7)) */
-	CLIENTS_DEFAULT_MAX = 1 << 20,
-};
+enum { CLIENTS_DEFAULT_MAX = 1 << 20 };
 
 /* A descriptor that is closed would else become a socket, and get what is written to stderr. */
 static int fill_standard_descriptors(void)
@@ -168,9 +165,9 @@ static int create_pipes(struct ledger *ledger)
 {
 	if (pipe(ledger->pipe_fds) != 0 || pipe(ledger->relay_fds) != 0)
 		return -1;
-	if (fcntl(ledger->pipe_fds[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 && errno != EPERM)
+	if (fcntl(ledger->pipe_fds[1], F_SETPIPE_SZ, SEAT_PIPE_BYTES) < 0 && errno != EPERM)
 		return -1;
-	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 && errno != EPERM)
+	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, SEAT_PIPE_BYTES) < 0 && errno != EPERM)
 		return -1;
 	/* Workers must not wait for the logger; the logger waits for workers. Each end has its own flag. */
 	return fcntl(ledger->pipe_fds[1], F_SETFL, O_NONBLOCK);

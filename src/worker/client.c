@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/diag.h"
@@ -112,12 +113,20 @@ static void note_if_drained(struct clients *clients, uint32_t index)
 	clients->drained[clients->drained_count++] = index;
 }
 
-void clients_count_memory(struct clients *clients)
+void clients_check_memory(struct clients *clients)
 {
 	uint64_t held = 0;
 
-	for (uint32_t i = 0; i < clients->part->slot_count; i++)
-		held += get(&slot_at(clients, i)->ring_held);
+	for (uint32_t i = 0; i < atomic_load(&clients->part->reach); i++) {
+		struct slot *slot = slot_at(clients, i);
+
+		if (!slot_ring_is_sound(clients->part, slot)) {
+			slot_set(slot, SLOT_DAMAGED);
+			set(&slot->ring_held, clients->part->ring_stride);
+			slot_give_ring_back(clients->part, slot);
+		}
+		held += get(&slot->ring_held);
+	}
 	budget_set(clients->budget, clients->worker, held);
 }
 
@@ -203,17 +212,22 @@ static void echo_is_full(struct clients *clients, struct slot *slot)
 	}
 }
 
-static void enqueue(struct clients *clients, struct slot *slot, const uint8_t *bytes, size_t count)
+/* Bytes of the chunk in hand that go to the ring, or nowhere. */
+static void enqueue(struct clients *clients, struct slot *slot, size_t from, size_t count)
 {
 	uint64_t room = make_room(clients, slot, count);
 	uint64_t queued = slot_queued(slot);
 	struct ring ring = slot_ring(clients->part, slot);
+	struct iovec pieces[CHUNK_PIECES_MAX];
+	int piece_count = tap_pieces(clients->tap, from, room, pieces);
 
-	if (room > 0) {
-		ring_write(&ring, queued, bytes, room);
-		fault_point("queue");
-		set(&slot->queued, queued + room);
+	for (int i = 0; i < piece_count; i++) {
+		ring_write(&ring, queued, pieces[i].iov_base, pieces[i].iov_len);
+		queued += pieces[i].iov_len;
 	}
+	fault_point("queue");
+	if (room > 0)
+		set(&slot->queued, queued);
 	if (room < count)
 		echo_is_full(clients, slot);
 }
@@ -226,23 +240,32 @@ static void count_sent(struct slot *slot, ssize_t result)
 		slot_set(slot, SLOT_BROKEN);
 }
 
-/* Sends, queues or drops bytes that were received just now. */
-static void echo(struct clients *clients, uint32_t index, const uint8_t *bytes, size_t count)
+static ssize_t send_pieces(int fd, struct iovec *pieces, int piece_count)
+{
+	struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)piece_count };
+
+	return sendmsg(fd, &header, MSG_NOSIGNAL);
+}
+
+/* Sends, queues or drops bytes of the chunk in hand. */
+static void echo(struct clients *clients, uint32_t index, size_t from, size_t count)
 {
 	struct slot *slot = slot_at(clients, index);
 
 	if (slot_backlog(slot) == 0) {
-		ssize_t result = send(clients->each[index].fd, bytes, count, MSG_NOSIGNAL);
+		struct iovec pieces[CHUNK_PIECES_MAX];
+		int piece_count = tap_pieces(clients->tap, from, count, pieces);
+		ssize_t result = send_pieces(clients->each[index].fd, pieces, piece_count);
 
 		fault_point("send");
 		count_sent(slot, result);
 		if (result > 0) {
-			bytes += result;
+			from += (size_t)result;
 			count -= (size_t)result;
 		}
 	}
 	if (count > 0 && !slot_has(slot, SLOT_BROKEN))
-		enqueue(clients, slot, bytes, count);
+		enqueue(clients, slot, from, count);
 }
 
 static void send_backlog(struct clients *clients, uint32_t index)
@@ -250,11 +273,9 @@ static void send_backlog(struct clients *clients, uint32_t index)
 	struct slot *slot = slot_at(clients, index);
 	struct ring ring = slot_ring(clients->part, slot);
 	struct iovec pieces[2];
-	struct msghdr header = { .msg_iov = pieces };
-	ssize_t result;
+	int piece_count = ring_pieces(&ring, get(&slot->sent), get(&slot->queued), pieces);
+	ssize_t result = send_pieces(clients->each[index].fd, pieces, piece_count);
 
-	header.msg_iovlen = (size_t)ring_pieces(&ring, get(&slot->sent), get(&slot->queued), pieces);
-	result = sendmsg(clients->each[index].fd, &header, MSG_NOSIGNAL);
 	fault_point("send-backlog");
 	count_sent(slot, result);
 }
@@ -265,8 +286,9 @@ static void send_backlog(struct clients *clients, uint32_t index)
  * Finishes the chunk in hand, from wherever this process or its predecessor has come to: what was
  * admitted to the echo since the chunk was claimed can only have been bytes of the chunk.
  */
-static void settle(struct clients *clients, uint32_t index, struct chunk *chunk)
+static void settle(struct clients *clients, uint32_t index)
 {
+	const struct chunk *chunk = tap_in_hand(clients->tap);
 	struct slot *slot = slot_at(clients, index);
 	uint64_t count = get(&slot->received) - chunk->offset;
 	uint64_t limit = get(&slot->echo_limit);
@@ -276,9 +298,9 @@ static void settle(struct clients *clients, uint32_t index, struct chunk *chunk)
 	if (echoable > count)
 		echoable = count;
 	if (echoed < echoable && !slot_has(slot, SLOT_BROKEN))
-		echo(clients, index, tap_bytes(clients->tap, chunk) + echoed, echoable - echoed);
+		echo(clients, index, echoed, echoable - echoed);
 	fault_point("settle");
-	tap_settle(chunk, (uint32_t)count);
+	tap_settle(clients->tap, count);
 }
 
 static bool may_pause(const struct clients *clients, const struct slot *slot)
@@ -306,7 +328,7 @@ static bool announce(struct clients *clients, struct slot *slot)
 {
 	if (slot_has(slot, SLOT_ANNOUNCED))
 		return true;
-	if (tap_claim(clients->tap, slot, RECORD_OPEN) == NULL)
+	if (!tap_announce(clients->tap, slot))
 		return false;
 	fault_point("announce");
 	slot_set(slot, SLOT_ANNOUNCED);
@@ -316,13 +338,12 @@ static bool announce(struct clients *clients, struct slot *slot)
 static void receive(struct clients *clients, uint32_t index)
 {
 	struct slot *slot = slot_at(clients, index);
-	struct chunk *chunk = announce(clients, slot) ? tap_claim(clients->tap, slot, RECORD_DATA) : NULL;
-	size_t room;
+	struct iovec pieces[CHUNK_PIECES_MAX];
+	uint64_t room = CHUNK_BYTES;
 	ssize_t result;
 
-	if (chunk == NULL)
+	if (!announce(clients, slot) || tap_claim(clients->tap, slot) == NULL)
 		return;
-	room = tap_room(clients->tap, chunk);
 	if (may_pause(clients, slot))
 		room = make_room(clients, slot, room);
 	if (room == 0) {
@@ -330,11 +351,11 @@ static void receive(struct clients *clients, uint32_t index)
 		clients->each[index].starved = clients->starved = true;
 		return;
 	}
-	result = recv(clients->each[index].fd, tap_bytes(clients->tap, chunk), room, 0);
+	result = readv(clients->each[index].fd, pieces, tap_pieces(clients->tap, 0, room, pieces));
 	fault_point("receive");
 	if (result > 0) {
 		set(&slot->received, get(&slot->received) + (uint64_t)result);
-		settle(clients, index, chunk);
+		settle(clients, index);
 		return;
 	}
 	tap_withdraw(clients->tap);
@@ -468,7 +489,7 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
 	uint64_t sendable = slot_queued(slot);
 
 	if (in_hand != NULL)
-		receivable = in_hand->offset + BATCH_PAYLOAD_BYTES - in_hand->position;
+		receivable = in_hand->offset + CHUNK_BYTES;
 	if (truth->closed) {
 		slot_set(slot, SLOT_BROKEN);
 		if (truth->received > received && truth->received <= receivable)
@@ -487,10 +508,10 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
 	return true;
 }
 
-static void settle_in_hand(struct clients *clients, uint32_t index, struct chunk *in_hand)
+static void settle_in_hand(struct clients *clients, uint32_t index)
 {
-	if (get(&slot_at(clients, index)->received) > in_hand->offset)
-		settle(clients, index, in_hand);
+	if (get(&slot_at(clients, index)->received) > tap_in_hand(clients->tap)->offset)
+		settle(clients, index);
 	else
 		tap_withdraw(clients->tap);
 }
@@ -498,7 +519,7 @@ static void settle_in_hand(struct clients *clients, uint32_t index, struct chunk
 void client_adopt(struct clients *clients, uint32_t index, int fd)
 {
 	struct slot *slot = slot_at(clients, index);
-	struct chunk *in_hand = NULL;
+	const struct chunk *in_hand = NULL;
 	struct recovered truth;
 
 	atomic_store(&clients->part->adopting, index);
@@ -509,12 +530,14 @@ void client_adopt(struct clients *clients, uint32_t index, int fd)
 		clients->reach = index + 1;
 	if (part_in_hand(clients->part) == index)
 		in_hand = tap_in_hand(clients->tap);
-	if (recover_stream(fd, &truth) != 0 || (!fault_omits("repair") && !repair(slot, &truth, in_hand))) {
+	if (recover_stream(fd, &truth) != 0 || slot_has(slot, SLOT_DAMAGED) ||
+	    (!fault_omits("repair") && !repair(slot, &truth, in_hand))) {
 		tell(slot, "connection and table disagree, closing");
 		slot_set(slot, SLOT_CUT | SLOT_BROKEN);
+		tap_abandon_in_hand(clients->tap);
+	} else if (in_hand != NULL) {
+		settle_in_hand(clients, index);
 	}
-	if (in_hand != NULL)
-		settle_in_hand(clients, index, in_hand);
 	announce(clients, slot);
 	if (clients->draining)
 		client_drain(clients, index);

@@ -75,8 +75,11 @@ void client_cut(struct clients *clients, uint32_t index);
 /* Tries again to read from all that were muted or starved. */
 void clients_resume(struct clients *clients);
 
-/* Counts this worker's account in the budget anew; before the first adoption. */
-void clients_count_memory(struct clients *clients);
+/*
+ * Counts this worker's account in the budget anew; before the first adoption. A slot that cannot be
+ * right in what it says of its ring is marked, and all it may have of the ring is given back.
+ */
+void clients_check_memory(struct clients *clients);
 
 /*
  * Marks the finished connections done, once their log is in the pipe, and hands out up to `most`

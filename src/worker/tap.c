@@ -2,252 +2,259 @@
 #include "worker/tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/diag.h"
 #include "common/fault.h"
 
-/* A receive into less than this would cost more calls than the flush that makes room. */
-enum { CLAIM_LEAST_BYTES = BATCH_PAYLOAD_BYTES / 4 };
-
-static const uint8_t nothing[RECORD_BLOCK_BYTES];
-
-static bool is_sound(const struct part *part)
+static uint64_t filled(const struct tap *tap)
 {
-	const struct batch *batch = &part->batch;
-	uint32_t count = atomic_load(&batch->count);
-	uint32_t end = 0;
+	return atomic_load_explicit(&tap->part->batch.filled, memory_order_relaxed);
+}
 
-	if (count > BATCH_CHUNKS)
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct chunk *chunk = &batch->chunks[i];
+static uint64_t flushed(const struct tap *tap)
+{
+	return atomic_load_explicit(&tap->part->batch.flushed, memory_order_relaxed);
+}
 
-		if (chunk->slot >= part->slot_count || chunk->position != end || end > BATCH_PAYLOAD_BYTES ||
-		    atomic_load(&chunk->length) > BATCH_PAYLOAD_BYTES - end)
-			return false;
-		end += atomic_load(&chunk->length);
-	}
-	return true;
+static uint64_t block_start(uint64_t position)
+{
+	return position - position % RECORD_BLOCK_BYTES;
+}
+
+static uint8_t *address_of(const struct tap *tap, uint64_t position)
+{
+	return part_block(tap->part, position) + position % RECORD_BLOCK_BYTES;
+}
+
+static size_t left_in_block(uint64_t position)
+{
+	return RECORD_BLOCK_BYTES - position % RECORD_BLOCK_BYTES;
+}
+
+/* ---- beginning ---- */
+
+static bool is_sound(const struct tap *tap)
+{
+	return flushed(tap) == block_start(flushed(tap)) && flushed(tap) <= filled(tap) &&
+	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
+	       left_in_block(filled(tap)) > sizeof(struct record);
 }
 
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd)
 {
-	tap->part = part;
-	tap->pipe_fd = pipe_fd;
-	tap->laid_out = false;
-	tap->reader_is_gone = false;
-	if (is_sound(part))
+	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd };
+	if (is_sound(tap))
 		return true;
-	atomic_store(&part->batch.count, 0);
+	atomic_store(&part->batch.filled, block_start(flushed(tap)));
+	atomic_store(&part->batch.flushed, block_start(flushed(tap)));
 	return false;
 }
 
-struct chunk *tap_in_hand(const struct tap *tap)
-{
-	return &tap->part->batch.chunks[atomic_load(&tap->part->batch.count) - 1];
-}
+/* ---- claiming ---- */
 
-void tap_abandon_in_hand(struct tap *tap)
+static bool is_full(const struct tap *tap)
 {
-	struct part *part = tap->part;
-	uint32_t count = atomic_load(&part->batch.count);
-	struct chunk *chunk;
-	uint64_t received;
-
-	if (count == 0)
-		return;
-	chunk = tap_in_hand(tap);
-	if (chunk->type != RECORD_DATA || atomic_load(&chunk->length) != 0)
-		return;
-	received = atomic_load(&part->slots[chunk->slot].received);
-	if (part->slots[chunk->slot].generation == chunk->generation && received > chunk->offset &&
-	    received - chunk->offset <= BATCH_PAYLOAD_BYTES - chunk->position)
-		tap_settle(chunk, (uint32_t)(received - chunk->offset));
-	else
-		tap_withdraw(tap);
+	return filled(tap) - flushed(tap) >= TAP_FULL_BLOCKS * RECORD_BLOCK_BYTES;
 }
 
 bool tap_is_open(const struct tap *tap)
 {
-	return !tap->laid_out;
+	return !tap->is_blocked || !is_full(tap);
 }
 
-static uint32_t payload_end(const struct batch *batch, uint32_t count)
+bool tap_is_empty(const struct tap *tap)
 {
-	const struct chunk *last;
-
-	if (count == 0)
-		return 0;
-	last = &batch->chunks[count - 1];
-	return last->position + atomic_load_explicit(&last->length, memory_order_relaxed);
+	return filled(tap) == flushed(tap);
 }
 
-struct chunk *tap_claim(struct tap *tap, struct slot *slot, enum record_type type)
+struct chunk *tap_in_hand(const struct tap *tap)
 {
-	struct batch *batch = &tap->part->batch;
-	uint32_t count = atomic_load_explicit(&batch->count, memory_order_relaxed);
-	uint32_t position = payload_end(batch, count);
-	struct chunk *chunk;
+	return &tap->part->batch.in_hand;
+}
 
-	if (count == BATCH_CHUNKS || BATCH_PAYLOAD_BYTES - position < CLAIM_LEAST_BYTES) {
-		if (!tap_flush(tap))
-			return NULL;
-		count = 0;
-		position = 0;
-	}
-	chunk = &batch->chunks[count];
-	atomic_store_explicit(&chunk->length, 0, memory_order_relaxed);
-	chunk->position = position;
-	chunk->slot = (uint32_t)(slot - tap->part->slots);
+struct chunk *tap_claim(struct tap *tap, struct slot *slot)
+{
+	struct chunk *chunk = tap_in_hand(tap);
+
+	if (is_full(tap) && !tap_flush(tap))
+		return NULL;
 	chunk->generation = slot->generation;
+	chunk->position = filled(tap);
 	chunk->offset = atomic_load_explicit(&slot->received, memory_order_relaxed);
 	chunk->queued_before = slot_queued(slot);
-	chunk->type = type;
-	atomic_store_explicit(&batch->count, count + 1, memory_order_release);
+	atomic_store_explicit(&chunk->slot, (uint32_t)(slot - tap->part->slots), memory_order_release);
 	return chunk;
 }
 
-uint8_t *tap_bytes(const struct tap *tap, const struct chunk *chunk)
+/* Each record takes what its block has left, after a header. */
+int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pieces[CHUNK_PIECES_MAX])
 {
-	return tap->part->batch.payload + chunk->position;
+	uint64_t position = tap_in_hand(tap)->position;
+	int piece_count = 0;
+
+	while (count > 0) {
+		size_t room = left_in_block(position) - sizeof(struct record);
+
+		if (from < room) {
+			size_t length = count < room - from ? count : room - from;
+
+			pieces[piece_count++] = (struct iovec){
+				.iov_base = address_of(tap, position) + sizeof(struct record) + from,
+				.iov_len = length,
+			};
+			count -= length;
+			from = 0;
+		} else {
+			from -= room;
+		}
+		position += sizeof(struct record) + room;
+	}
+	return piece_count;
 }
 
-size_t tap_room(const struct tap *tap, const struct chunk *chunk)
+/* Writes the header of a record at `position` for `wanted` bytes, or what fits; returns how many that is. */
+static size_t head_record(const struct tap *tap, uint64_t *position, struct record record, size_t wanted)
 {
-	(void)tap;
-	return BATCH_PAYLOAD_BYTES - chunk->position;
+	size_t padding;
+	size_t length = record_fit(left_in_block(*position), wanted, &padding);
+
+	record.key = tap->part->key;
+	record.length = (uint16_t)length;
+	record.padding = (uint16_t)padding;
+	memcpy(address_of(tap, *position), &record, sizeof(record));
+	*position += record_bytes(&record);
+	return length;
 }
 
-void tap_settle(struct chunk *chunk, uint32_t length)
+static struct record record_of(const struct tap *tap, const struct slot *slot, enum record_type type)
 {
-	atomic_store_explicit(&chunk->length, length, memory_order_release);
+	return (struct record){
+		.slot = tap->part->first_slot + (uint32_t)(slot - tap->part->slots),
+		.generation = slot->generation,
+		.type = (uint8_t)type,
+		.peer = slot->peer,
+	};
+}
+
+static void commit(struct tap *tap, uint64_t position)
+{
+	atomic_store_explicit(&tap->part->batch.filled, position, memory_order_release);
+}
+
+void tap_settle(struct tap *tap, size_t count)
+{
+	const struct chunk *chunk = tap_in_hand(tap);
+	struct record record = record_of(tap, &tap->part->slots[atomic_load(&chunk->slot)], RECORD_DATA);
+	uint64_t position = chunk->position;
+	size_t done = 0;
+
+	while (done < count) {
+		record.offset = chunk->offset + done;
+		done += head_record(tap, &position, record, count - done);
+	}
+	commit(tap, position);
+	fault_point("settled");
+	tap_withdraw(tap);
 }
 
 void tap_withdraw(struct tap *tap)
 {
-	atomic_fetch_sub_explicit(&tap->part->batch.count, 1, memory_order_release);
+	atomic_store_explicit(&tap_in_hand(tap)->slot, PART_NOBODY, memory_order_release);
 }
 
-static void add_piece(struct tap *tap, const void *bytes, size_t count)
+void tap_abandon_in_hand(struct tap *tap)
 {
-	tap->pieces[tap->piece_count++] =
-		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
-}
+	const struct chunk *chunk = tap_in_hand(tap);
+	uint32_t index = atomic_load(&chunk->slot);
 
-/* The blocks of a batch while its records are laid out. */
-struct layout {
-	unsigned records;
-	size_t blocks; /* whole ones */
-	size_t used;   /* bytes of the block after them */
-};
+	if (index < tap->part->slot_count && chunk->position == filled(tap) &&
+	    chunk->generation == tap->part->slots[index].generation) {
+		uint64_t received = atomic_load(&tap->part->slots[index].received);
 
-static void pad(struct tap *tap, struct layout *layout, size_t padding)
-{
-	tap->records[layout->records - 1].padding = (uint16_t)padding;
-	add_piece(tap, nothing, padding);
-	layout->blocks++;
-	layout->used = 0;
-}
-
-/* Adds one record with as much of the chunk from `done` on as its block takes; returns how much. */
-static size_t lay_record(struct tap *tap, struct layout *layout, const struct chunk *chunk, size_t done)
-{
-	const struct part *part = tap->part;
-	size_t padding;
-	size_t length = record_fit(layout->used, atomic_load(&chunk->length) - done, &padding);
-	struct record *record = &tap->records[layout->records];
-
-	if (padding > 0)
-		pad(tap, layout, padding);
-	*record = (struct record){
-		.key = part->key,
-		.offset = chunk->offset + done,
-		.slot = part->first_slot + chunk->slot,
-		.generation = chunk->generation,
-		.length = (uint16_t)length,
-		.type = (uint8_t)chunk->type,
-		.peer = part->slots[chunk->slot].peer,
-	};
-	layout->records++;
-	add_piece(tap, record, sizeof(*record));
-	if (length > 0)
-		add_piece(tap, tap_bytes(tap, chunk) + done, length);
-	layout->used += sizeof(*record) + length;
-	if (layout->used == RECORD_BLOCK_BYTES) {
-		layout->blocks++;
-		layout->used = 0;
+		if (received > chunk->offset && received - chunk->offset <= CHUNK_BYTES)
+			tap_settle(tap, received - chunk->offset);
 	}
-	return length;
+	tap_withdraw(tap);
 }
 
-static void lay_out(struct tap *tap)
+bool tap_announce(struct tap *tap, const struct slot *slot)
 {
-	const struct batch *batch = &tap->part->batch;
-	uint32_t count = atomic_load(&batch->count);
-	struct layout layout = { 0 };
+	uint64_t position;
 
-	tap->next_piece = 0;
-	tap->piece_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct chunk *chunk = &batch->chunks[i];
-		size_t done = 0;
-
-		do
-			done += lay_record(tap, &layout, chunk, done);
-		while (done < atomic_load(&chunk->length));
-	}
-	/* More than one block: fill the last one too, so that the pipe can only stop between records. */
-	if (layout.blocks > 0 && layout.used > 0)
-		pad(tap, &layout, RECORD_BLOCK_BYTES - layout.used);
-	tap->laid_out = true;
-}
-
-static void pass_over(struct tap *tap, size_t written)
-{
-	while (written > 0) {
-		struct iovec *piece = &tap->pieces[tap->next_piece];
-
-		if (written < piece->iov_len) {
-			piece->iov_base = (uint8_t *)piece->iov_base + written;
-			piece->iov_len -= written;
-			return;
-		}
-		written -= piece->iov_len;
-		tap->next_piece++;
-	}
-}
-
-static bool write_pieces(struct tap *tap)
-{
-	while (tap->next_piece < tap->piece_count && !tap->reader_is_gone) {
-		ssize_t written = writev(tap->pipe_fd, &tap->pieces[tap->next_piece],
-					 (int)(tap->piece_count - tap->next_piece));
-
-		fault_point("tap");
-		if (written >= 0) {
-			pass_over(tap, (size_t)written);
-		} else if (errno == EAGAIN) {
-			return false;
-		} else if (errno != EINTR) {
-			diag_errno("the pipe to the logger");
-			tap->reader_is_gone = true;
-		}
-	}
+	if (is_full(tap) && !tap_flush(tap))
+		return false;
+	position = filled(tap);
+	head_record(tap, &position, record_of(tap, slot, RECORD_OPEN), 0);
+	commit(tap, position);
 	return true;
+}
+
+/* ---- flushing ---- */
+
+/* The blocks from `flushed` to `end`, which wrap around at most once, in one or two pieces. */
+static int block_pieces(const struct tap *tap, uint64_t end, struct iovec pieces[2])
+{
+	uint64_t bytes = end - flushed(tap);
+	uint64_t ring_bytes = (uint64_t)BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES;
+	uint64_t first = ring_bytes - flushed(tap) % ring_bytes;
+
+	pieces[0] = (struct iovec){ .iov_base = address_of(tap, flushed(tap)), .iov_len = bytes };
+	if (bytes <= first)
+		return 1;
+	pieces[0].iov_len = first;
+	pieces[1] = (struct iovec){ .iov_base = part_block(tap->part, 0), .iov_len = bytes - first };
+	return 2;
+}
+
+/* Lends whole blocks to the pipe, which takes them page by page and stops only between two. */
+static ssize_t lend(const struct tap *tap, uint64_t end)
+{
+	struct iovec pieces[2];
+	int count = block_pieces(tap, end, pieces);
+	ssize_t bytes = vmsplice(tap->pipe_fd, pieces, (size_t)count, SPLICE_F_NONBLOCK);
+
+	fault_point("lend");
+	if (bytes > 0)
+		atomic_store_explicit(&tap->part->batch.flushed, flushed(tap) + (uint64_t)bytes,
+				      memory_order_release);
+	return bytes;
+}
+
+/* Writes a block that is only begun, all of it or nothing (PIPE_BUF, pipe(7)), and begins it anew. */
+static ssize_t write_begun(struct tap *tap)
+{
+	ssize_t bytes = write(tap->pipe_fd, address_of(tap, flushed(tap)), filled(tap) - flushed(tap));
+
+	fault_point("flush");
+	if (bytes > 0)
+		commit(tap, flushed(tap));
+	return bytes;
+}
+
+static void give_up(struct tap *tap)
+{
+	diag_errno("the pipe to the logger");
+	tap->reader_is_gone = true;
 }
 
 bool tap_flush(struct tap *tap)
 {
-	if (!tap->laid_out) {
-		if (atomic_load_explicit(&tap->part->batch.count, memory_order_relaxed) == 0)
-			return true;
-		lay_out(tap);
+	tap->is_blocked = false;
+	while (!tap_is_empty(tap) && !tap->reader_is_gone) {
+		uint64_t end = block_start(filled(tap));
+		ssize_t bytes = end > flushed(tap) ? lend(tap, end) : write_begun(tap);
+
+		if (bytes < 0 && errno == EAGAIN) {
+			tap->is_blocked = true;
+			return false;
+		}
+		if (bytes < 0 && errno != EINTR)
+			give_up(tap);
 	}
-	if (!write_pieces(tap))
-		return false;
-	tap->laid_out = false;
-	fault_point("flush");
-	atomic_store_explicit(&tap->part->batch.count, 0, memory_order_release);
+	if (tap->reader_is_gone)
+		commit(tap, flushed(tap));
 	return true;
 }

@@ -1,10 +1,14 @@
 /*
  * The worker's end of the pipe to the logger.
  *
- * What clients send is received straight into the batch in shared memory, one chunk a receive. When
- * the batch is flushed its chunks become records and go out in one write. A batch that a killed
- * worker did not get rid of is written again by its successor; the logger drops what it has had,
- * by the offsets.
+ * What clients send is received straight into blocks in shared memory, with room left for the
+ * headers that make it records. Whole blocks are then lent to the pipe (vmsplice(2)), not copied;
+ * a block that is only begun is written. Records that a killed worker had not counted as flushed
+ * are put into the pipe again by its successor, and the logger drops what it has had.
+ *
+ * A block that was lent must not change before the logger has read it. The pipe holds at most
+ * TAP_PIPE_BLOCKS pages, first in first out, so a block is free again when so many others were
+ * lent after it; the blocks are used in turn, and there are more of them than that.
  */
 #ifndef ECHOD_WORKER_TAP_H
 #define ECHOD_WORKER_TAP_H
@@ -15,22 +19,23 @@
 #include <sys/uio.h>
 
 #include "common/record.h"
+#include "common/seat.h"
 #include "common/table.h"
 
 enum {
-	TAP_RECORDS_MAX = BATCH_CHUNKS + 2 * BATCH_BLOCKS + BATCH_CHUNKS / 32,
-	TAP_PIECES_MAX = 3 * TAP_RECORDS_MAX,
+	TAP_PIPE_BLOCKS = SEAT_PIPE_BYTES / RECORD_BLOCK_BYTES,
+	/* With so much waiting, nothing more is claimed. */
+	TAP_FULL_BLOCKS = 16,
 };
+
+_Static_assert(BATCH_RING_BLOCKS > TAP_PIPE_BLOCKS + TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1,
+	       "a block is not used again while the pipe may hold it");
 
 struct tap {
 	struct part *part;
 	int pipe_fd;
-	bool laid_out;       /* the batch is described by the pieces below and must not change */
+	bool is_blocked;     /* the pipe had no room for what waits */
 	bool reader_is_gone; /* the logger and the master are: what is flushed is lost */
-	unsigned next_piece; /* the first one not yet written */
-	unsigned piece_count;
-	struct iovec pieces[TAP_PIECES_MAX];
-	struct record records[TAP_RECORDS_MAX];
 };
 
 /*
@@ -39,36 +44,42 @@ struct tap {
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd);
 
+/* Would tap_claim() succeed? Not while much waits and the pipe has no room. */
+bool tap_is_open(const struct tap *tap);
+
+/* Is nothing left to be flushed? */
+bool tap_is_empty(const struct tap *tap);
+
+/*
+ * Claims the end of the batch for what is received next from a slot: this chunk is in hand until it
+ * is settled or withdrawn. Flushes first when much waits. NULL if the pipe has no room for that.
+ */
+struct chunk *tap_claim(struct tap *tap, struct slot *slot);
+
 /* The chunk in hand, when part_in_hand() names its slot. */
 struct chunk *tap_in_hand(const struct tap *tap);
 
-/* Settles the chunk in hand, if there is one, with what was counted: its connection is no more. */
-void tap_abandon_in_hand(struct tap *tap);
-
-/* May a chunk be claimed? Not while a batch waits for room in the pipe. */
-bool tap_is_open(const struct tap *tap);
-
 /*
- * Claims the rest of the batch for what is received next from a slot: this chunk is in hand until
- * tap_settle(). Flushes first when little is left. NULL if the pipe has no room now.
+ * Where `count` bytes of the chunk in hand lie, from its byte `from` on; both together at most
+ * CHUNK_BYTES. Fills in pieces and returns how many.
  */
-struct chunk *tap_claim(struct tap *tap, struct slot *slot, enum record_type type);
+int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pieces[CHUNK_PIECES_MAX]);
 
-/* Where a chunk's bytes lie. */
-uint8_t *tap_bytes(const struct tap *tap, const struct chunk *chunk);
-
-/* How many bytes fit there. */
-size_t tap_room(const struct tap *tap, const struct chunk *chunk);
-
-/* Ends a claim: the chunk has so many bytes, 0 only if it is a RECORD_OPEN. */
-void tap_settle(struct chunk *chunk, uint32_t length);
+/* Makes the first `count` bytes of the chunk in hand, which are at least one, records of its slot. */
+void tap_settle(struct tap *tap, size_t count);
 
 /* Gives back the chunk in hand, for which nothing was received. */
 void tap_withdraw(struct tap *tap);
 
+/* Ends a chunk in hand whose connection is no more: what was counted of it is settled. */
+void tap_abandon_in_hand(struct tap *tap);
+
+/* Adds a record without bytes: the connection was opened. False if the pipe has no room now. */
+bool tap_announce(struct tap *tap, const struct slot *slot);
+
 /*
- * Writes the batch to the pipe. False if some of it must wait until the pipe has room (poll it for
- * writing, then call again). Every chunk must be settled.
+ * Puts the batch into the pipe. False if some of it must wait until the pipe has room (poll it for
+ * writing, then call again). No chunk may be in hand.
  */
 bool tap_flush(struct tap *tap);
 

@@ -64,7 +64,7 @@ static int attach(struct worker *worker, const struct seat *seat)
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
 	worker->clients.draining = worker->deadline_msecs != 0;
-	clients_count_memory(&worker->clients);
+	clients_check_memory(&worker->clients);
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 
@@ -250,7 +250,7 @@ static void serve(struct worker *worker, const struct epoll_event *event)
 static bool is_finished(const struct worker *worker)
 {
 	return worker->dismissed && worker->clients.count == 0 && worker->clients.finished_count == 0 &&
-	       tap_is_open(&worker->tap);
+	       tap_is_empty(&worker->tap);
 }
 
 static int loop(struct worker *worker)

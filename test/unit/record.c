@@ -13,43 +13,42 @@ static void check_fit(void)
 	size_t padding;
 
 	/* An empty block takes as much as there is room for after the header. */
-	CHECK(record_fit(0, 1, &padding) == 1 && padding == 0);
-	CHECK(record_fit(0, 1 << 20, &padding) == RECORD_PAYLOAD_MAX_BYTES && padding == 0);
-	/* A record of no bytes needs room for its header alone. */
-	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER, 0, &padding) == 0 && padding == 0);
-	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER + 1, 0, &padding) == 0 && padding == HEADER - 1);
-	/* One with bytes needs room for one of them too. */
-	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER, 9, &padding) == 9 && padding == HEADER);
-	CHECK(record_fit(RECORD_BLOCK_BYTES - HEADER - 1, 9, &padding) == 1 && padding == 0);
-	CHECK(record_fit(RECORD_BLOCK_BYTES, 9, &padding) == 9 && padding == 0);
+	CHECK(record_fit(RECORD_BLOCK_BYTES, 1, &padding) == 1 && padding == 0);
+	CHECK(record_fit(RECORD_BLOCK_BYTES, 1 << 20, &padding) == RECORD_PAYLOAD_MAX_BYTES && padding == 0);
+	/* What is left behind a record is enough for another one, or padding. */
+	CHECK(record_fit(3 * HEADER, HEADER - 1, &padding) == HEADER - 1 && padding == 0);
+	CHECK(record_fit(3 * HEADER, HEADER, &padding) == HEADER && padding == HEADER);
+	CHECK(record_fit(3 * HEADER, 2 * HEADER - 1, &padding) == 2 * HEADER - 1 && padding == 1);
+	CHECK(record_fit(3 * HEADER, 2 * HEADER, &padding) == 2 * HEADER && padding == 0);
+	/* The least there can be left takes one byte, or the record of none. */
+	CHECK(record_fit(HEADER + 1, 9, &padding) == 1 && padding == 0);
+	CHECK(record_fit(HEADER + 1, 0, &padding) == 0 && padding == 1);
 }
 
-/* Whatever is laid out, no record crosses the end of a block and no byte is left over. */
+/* Whatever is laid out, blocks are filled exactly and every record finds room for a header and a byte. */
 static void check_layouts(unsigned seed)
 {
-	size_t used = 0, total = 0, wanted_total = 0;
+	size_t left = RECORD_BLOCK_BYTES;
 
 	srandom(seed);
 	for (int i = 0; i < 2000; i++) {
 		size_t wanted = (size_t)random() % (i % 7 == 0 ? 20000 : 200);
 		size_t done = 0;
 
-		wanted_total += wanted;
 		do {
 			size_t padding;
-			size_t length = record_fit(used, wanted - done, &padding);
+			size_t length = record_fit(left, wanted - done, &padding);
 
-			if (padding > 0)
-				CHECK(used + padding == RECORD_BLOCK_BYTES);
-			used = padding > 0 ? 0 : used % RECORD_BLOCK_BYTES;
 			CHECK(length > 0 || wanted == 0);
-			used += HEADER + length;
-			CHECK(used <= RECORD_BLOCK_BYTES);
+			CHECK(HEADER + length + padding <= left);
+			left -= HEADER + length + padding;
+			if (left == 0)
+				left = RECORD_BLOCK_BYTES;
+			CHECK(left > HEADER);
 			done += length;
 		} while (done < wanted);
-		total += done;
+		CHECK(done == wanted);
 	}
-	CHECK(total == wanted_total);
 }
 
 static size_t put(uint8_t *at, uint8_t type, uint16_t length, uint16_t padding)
