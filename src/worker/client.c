@@ -244,6 +244,8 @@ static ssize_t send_pieces(int fd, struct iovec *pieces, int piece_count)
 {
 	struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)piece_count };
 
+	if (piece_count == 1)
+		return send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
 	return sendmsg(fd, &header, MSG_NOSIGNAL);
 }
 
@@ -339,11 +341,13 @@ static void receive(struct clients *clients, uint32_t index)
 {
 	struct slot *slot = slot_at(clients, index);
 	struct iovec pieces[CHUNK_PIECES_MAX];
-	uint64_t room = CHUNK_BYTES;
+	uint64_t room;
 	ssize_t result;
 
 	if (!announce(clients, slot) || tap_claim(clients->tap, slot) == NULL)
 		return;
+	/* Describing room for 64 KiB to the kernel costs as much as receiving a short message. */
+	room = clients->each[index].eager ? CHUNK_BYTES : tap_small_room(clients->tap);
 	if (may_pause(clients, slot))
 		room = make_room(clients, slot, room);
 	if (room == 0) {
@@ -353,6 +357,7 @@ static void receive(struct clients *clients, uint32_t index)
 	}
 	result = readv(clients->each[index].fd, pieces, tap_pieces(clients->tap, 0, room, pieces));
 	fault_point("receive");
+	clients->each[index].eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
 	if (result > 0) {
 		set(&slot->received, get(&slot->received) + (uint64_t)result);
 		settle(clients, index);

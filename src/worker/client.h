@@ -21,6 +21,7 @@ struct client {
 	uint32_t events; /* registered with epoll; 0: not registered */
 	bool starved;    /* not read from until memory may be free for what it sends (WHEN_FULL_PAUSE) */
 	bool drained;    /* stands in clients.drained */
+	bool eager;      /* its last receive was as large as it could be */
 };
 
 /* What all clients of a worker share. */

@@ -9,6 +9,9 @@
 #include "common/diag.h"
 #include "common/fault.h"
 
+/* Less room than this in a block is not worth a receive of its own. */
+enum { SMALL_BYTES = 1024 };
+
 static uint64_t filled(const struct tap *tap)
 {
 	return atomic_load_explicit(&tap->part->batch.filled, memory_order_relaxed);
@@ -113,6 +116,13 @@ int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pi
 		position += sizeof(struct record) + room;
 	}
 	return piece_count;
+}
+
+size_t tap_small_room(const struct tap *tap)
+{
+	size_t room = left_in_block(tap_in_hand(tap)->position) - sizeof(struct record);
+
+	return room >= SMALL_BYTES ? room : room + RECORD_PAYLOAD_MAX_BYTES;
 }
 
 /* Writes the header of a record at `position` for `wanted` bytes, or what fits; returns how many that is. */

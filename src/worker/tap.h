@@ -65,6 +65,9 @@ struct chunk *tap_in_hand(const struct tap *tap);
  */
 int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pieces[CHUNK_PIECES_MAX]);
 
+/* A room for the chunk in hand that is made of one or two pieces: enough for most messages. */
+size_t tap_small_room(const struct tap *tap);
+
 /* Makes the first `count` bytes of the chunk in hand, which are at least one, records of its slot. */
 void tap_settle(struct tap *tap, size_t count);
 
