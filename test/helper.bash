@@ -99,7 +99,9 @@ is_built_with_sanitizers() {
 
 # A crash would else go unnoticed: the sanitizers end a process with a report, and the master replaces it.
 no_crash_report() {
-	if grep -E 'AddressSanitizer|LeakSanitizer|runtime error|killed by signal|exited with status' "$ERR"; then
+	local reports='AddressSanitizer|LeakSanitizer|runtime error|killed by signal|exited with status'
+
+	if grep -E "$reports" "$ERR"; then
 		return 1
 	fi
 }
@@ -154,7 +156,8 @@ listening_port() {
 	local port
 
 	find "/proc/$PID/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' |
-		awk 'NR == FNR { ours[$1]; next } $4 == "0A" && $10 in ours { print substr($2, 10) }' - /proc/net/tcp |
+		awk 'NR == FNR { ours[$1]; next }
+			$4 == "0A" && $10 in ours { print substr($2, 10) }' - /proc/net/tcp |
 		while read -r port; do
 			echo $((16#$port))
 		done

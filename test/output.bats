@@ -10,19 +10,33 @@ stall_stdout() {
 	stdout_to "$TMP/pipe"
 }
 
+# workers_hold COUNT: have the workers got so many connections? Each has a channel besides.
+workers_hold() {
+	local worker count=0
+
+	for worker in $(processes echod-worker); do
+		count=$((count + $(find "/proc/$worker/fd" -lname 'socket:*' | wc -l) - 1))
+	done
+	[ "$count" -eq "$1" ]
+}
+
 @test "a stdout that nobody reads stalls the clients, and nothing is lost once somebody reads it" {
 	stall_stdout
-	start_echod --workers=2 --when-full=pause
+	start_echod --workers=4 --when-full=pause
 	open_client streams "$CLIENT" stream -S -H -n 8 -b 12000000 -c 65536 -w 100000000 -m "$TMP/sent" \
 		"127.0.0.1:$PORT"
 	wait_until says streams '^stalled [0-9]*$'
+	# Who comes now is let in, and waits for his place in the log.
+	open_client late "$CLIENT" stream -n 16 -b 50000 -s 2 -m "$TMP/late.sent" "127.0.0.1:$PORT"
+	wait_until workers_hold 24
 	cat "$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&- &
 	started log_reader
 	await_client streams
+	await_client late
 	exec {HELD}>&-
 	stop_echod
 	await_client log_reader
-	"$CLIENT" logsplit "$TMP/log" "$TMP/sent"
+	"$CLIENT" logsplit "$TMP/log" "$TMP/sent" "$TMP/late.sent"
 }
 
 @test "a stdout that nobody reads does not keep the server from ending" {

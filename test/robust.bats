@@ -107,7 +107,7 @@ $(peer 3): three
 	stop_echod
 }
 
-@test "valgrind finds nothing in any process, whatever the clients do" {
+@test "valgrind, or the sanitizers in the binary, find nothing in any process, whatever the clients do" {
 	local state
 
 	# A binary with sanitizers does its own checking, and valgrind cannot run it.

@@ -60,7 +60,7 @@ closing_line() {
 	grep -x '[0-9]\{7\}' "$TMP/echo" | sort -c -u
 }
 
-@test "drop: a client that reads only after 24 MB: others are served, the log is whole, and so is what was not dropped" {
+@test "drop: a client reads only after 24 MB: others are served, the log is whole, the echo lacks what was dropped" {
 	local line received
 
 	start_echod --verbose --workers=1

@@ -55,9 +55,9 @@ static void add(struct sums *total, const struct sums *sums)
 	total->waiting += sums->waiting;
 }
 
-static void write_row(const char *name, int pid, const struct sums *sums)
+static void write_row(const char *name, const char *pid, const struct sums *sums)
 {
-	diag("%-9s %7d %8ju %7ju %14ju %14ju %14ju %11ju", name, pid, (uintmax_t)sums->restarts,
+	diag("%-9s %7s %8ju %7ju %14ju %14ju %14ju %11ju", name, pid, (uintmax_t)sums->restarts,
 	     (uintmax_t)sums->clients, (uintmax_t)sums->received, (uintmax_t)sums->echoed,
 	     (uintmax_t)sums->dropped, (uintmax_t)sums->waiting);
 }
@@ -75,14 +75,15 @@ void status_write(const struct master *master)
 	     "echoed", "dropped", "waiting");
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		struct sums sums = sum_worker(master, i);
-		char name[16];
+		char name[24], pid[16];
 
 		snprintf(name, sizeof(name), "worker %u", i);
-		write_row(name, ledger->children[i].pid, &sums);
+		snprintf(pid, sizeof(pid), "%d", ledger->children[i].pid);
+		write_row(name, pid, &sums);
 		add(&total, &sums);
 		held += atomic_load(&budget->accounts[i].held);
 	}
-	write_row("workers", 0, &total);
+	write_row("workers", "", &total);
 	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->pid, logger->restarts,
 	     (uintmax_t)atomic_load(&log->written));
 	diag("limits: %u of %u clients, %ju of %ju bytes of buffers, %ju bytes each", (uint32_t)total.clients,

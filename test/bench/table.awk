@@ -100,13 +100,14 @@ function parts_of(workload, contender, key, limit,    round, count)
 	return summarize(count)
 }
 
-# "met" or "not met" by the median in `middle`, and counts it.
-function verdict(goal, less)
+# "met" or "not met" by the median in `middle` as it is shown, and counts it.
+function verdict(goal, less,    shown)
 {
 	if (goal == "")
 		return ""
 	judged++
-	if (less ? middle <= goal : middle >= goal) {
+	shown = sprintf("%.2f", middle) + 0
+	if (less ? shown <= goal : shown >= goal) {
 		met++
 		return "met"
 	}
@@ -161,7 +162,7 @@ function against_baseline(workload,    i, contender, goal)
 
 function against_peers(workload,    i, contender, goal, above)
 {
-	above = heading("echod, /dev/null, against", scale_to_6, "goal", units[workload], 1)
+	above = heading("echod against the peers", scale_to_6, "goal", units[workload], 1)
 	for (i = 1; i <= contender_count; i++) {
 		contender = contenders_list[i]
 		if (!is_peer[contender] || !ratios_of(workload, "null", contender, "rate"))
@@ -315,6 +316,7 @@ END {
 	print "The contenders take turns; a ratio is of one round."
 	print "Rate: more is better. Latency, memory, processor time (cpu): less is better. The last is that"
 	print "of all the server's processes for each echo or MB; the load generator has to share with them."
+	print "Against the peers echod's log goes to /dev/null, like theirs."
 	for (w = 1; w <= workload_count; w++)
 		block(workloads_list[w])
 	printf "\n%d of %d goals met\n", met, judged

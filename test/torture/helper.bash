@@ -64,6 +64,8 @@ at_once() {
 
 	for argument in "${@:2}"; do
 		(
+			trap kill_started EXIT
+			STARTED=()
 			TMP=$TMP/$argument
 			mkdir "$TMP"
 			ERR=$TMP/err
@@ -176,10 +178,18 @@ kill_and_await() {
 	wait_until is_gone "$1"
 }
 
-# The server's processes, also such as have lost their parent: all have its stderr.
+# server_processes [NAME]: the server's processes, also such as have lost their parent: all have its stderr.
 server_processes() {
-	find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/2' -lname "$ERR" 2>/dev/null |
-		cut -d / -f 3
+	local fd pid
+
+	for fd in /proc/[0-9]*/fd/2; do
+		[ "$fd" -ef "$ERR" ] || continue
+		pid=${fd#/proc/}
+		pid=${pid%%/*}
+		if [ $# -eq 0 ] || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$1" ]; then
+			echo "$pid"
+		fi
+	done
 }
 
 nothing_is_left() {
