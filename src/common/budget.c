@@ -15,13 +15,18 @@ static uint64_t held_by_all(const struct budget *budget)
 	return held;
 }
 
+void budget_take_anyway(struct budget *budget, uint32_t worker, uint64_t bytes)
+{
+	atomic_fetch_add(&budget->accounts[worker].held, bytes);
+}
+
 uint64_t budget_take(struct budget *budget, uint32_t worker, uint64_t wanted, uint64_t unit)
 {
 	uint64_t held = held_by_all(budget);
 	uint64_t left = held < budget->total_bytes ? budget->total_bytes - held : 0;
 	uint64_t taken = wanted <= left ? wanted : left / unit * unit;
 
-	atomic_fetch_add(&budget->accounts[worker].held, taken);
+	budget_take_anyway(budget, worker, taken);
 	if (held_by_all(budget) <= budget->total_bytes)
 		return taken;
 	budget_give(budget, worker, taken);

@@ -31,6 +31,9 @@ size_t budget_bytes(uint32_t workers);
  */
 uint64_t budget_take(struct budget *budget, uint32_t worker, uint64_t wanted, uint64_t unit);
 
+/* Takes memory that a worker cannot do without, even beyond the total. */
+void budget_take_anyway(struct budget *budget, uint32_t worker, uint64_t bytes);
+
 /* Gives back what was taken. */
 void budget_give(struct budget *budget, uint32_t worker, uint64_t bytes);
 

@@ -141,6 +141,11 @@ static void take_memory(struct clients *clients, struct slot *slot, uint64_t nee
 		taken += budget_take(clients->budget, clients->worker, needed - held - taken,
 				     clients->page_bytes);
 	}
+	/* Who is not to lose a byte must be able to keep a few, or would not be read from at all. */
+	if (held + taken == 0 && clients->options->when_full == WHEN_FULL_PAUSE) {
+		taken = clients->page_bytes;
+		budget_take_anyway(clients->budget, clients->worker, taken);
+	}
 	set(&slot->ring_held, held + taken);
 }
 
