@@ -440,6 +440,11 @@ static void advance(struct clients *clients, uint32_t index)
 	}
 }
 
+bool client_is_eager(const struct clients *clients, uint32_t index)
+{
+	return clients->each[index].eager;
+}
+
 void client_serve(struct clients *clients, uint32_t index, uint32_t events)
 {
 	struct slot *slot = slot_at(clients, index);

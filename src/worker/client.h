@@ -64,6 +64,9 @@ void clients_release(struct clients *clients);
  */
 void client_adopt(struct clients *clients, uint32_t index, int fd);
 
+/* Is it likely to have a large chunk to receive? */
+bool client_is_eager(const struct clients *clients, uint32_t index);
+
 /* Serves what epoll reported. */
 void client_serve(struct clients *clients, uint32_t index, uint32_t events);
 

@@ -19,6 +19,7 @@
 
 enum {
 	EVENTS_MAX = 256,
+	BULK_MAX = 2,      /* large chunks received before short messages are looked for again */
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
 	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
@@ -38,6 +39,7 @@ struct worker {
 	bool dismissed;          /* end-of-file on the channel: no more connections will come */
 	bool cut;                /* the deadline has passed */
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
+	uint32_t bulk_turn;      /* counts chunks, so that all who send bulk get their turn */
 	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
 };
 
@@ -253,6 +255,32 @@ static bool is_finished(const struct worker *worker)
 	       tap_is_empty(&worker->tap);
 }
 
+static bool is_bulk(const struct worker *worker, const struct epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data.u64;
+
+	return index < worker->part->slot_count && client_is_eager(&worker->clients, index);
+}
+
+/*
+ * Serves all who have little to say, and some of those who send without end; epoll reports the
+ * others again. Else a short message would wait for a large chunk of each of these.
+ */
+static void serve_all(struct worker *worker, const struct epoll_event *events, int count)
+{
+	const struct epoll_event *bulk[EVENTS_MAX];
+	uint32_t bulk_count = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (is_bulk(worker, &events[i]))
+			bulk[bulk_count++] = &events[i];
+		else
+			serve(worker, &events[i]);
+	}
+	for (uint32_t i = 0; i < bulk_count && i < BULK_MAX; i++)
+		serve(worker, bulk[worker->bulk_turn++ % bulk_count]);
+}
+
 static int loop(struct worker *worker)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -262,8 +290,7 @@ static int loop(struct worker *worker)
 
 		if (count < 0 && errno != EINTR)
 			return -1;
-		for (int i = 0; i < count; i++)
-			serve(worker, &events[i]);
+		serve_all(worker, events, count);
 		keep_time(worker);
 		flush(worker);
 	}
