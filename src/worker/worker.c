@@ -19,7 +19,7 @@
 
 enum {
 	EVENTS_MAX = 256,
-	BULK_MAX = 2,      /* large chunks received before short messages are looked for again */
+	BULK_SHARE = 4,    /* of the large chunks that wait, a quarter is received at a time */
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
 	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
@@ -263,7 +263,7 @@ static bool is_bulk(const struct worker *worker, const struct epoll_event *event
 }
 
 /*
- * Serves all who have little to say, and some of those who send without end; epoll reports the
+ * Serves all who have little to say, and a share of those who send without end; epoll reports the
  * others again. Else a short message would wait for a large chunk of each of these.
  */
 static void serve_all(struct worker *worker, const struct epoll_event *events, int count)
@@ -277,7 +277,7 @@ static void serve_all(struct worker *worker, const struct epoll_event *events, i
 		else
 			serve(worker, &events[i]);
 	}
-	for (uint32_t i = 0; i < bulk_count && i < BULK_MAX; i++)
+	for (uint32_t i = 0; i * BULK_SHARE < bulk_count; i++)
 		serve(worker, bulk[worker->bulk_turn++ % bulk_count]);
 }
 
