@@ -36,14 +36,15 @@ teardown() {
 
 # wait_until COMMAND...: polls until the command succeeds; fails after WAIT_SECONDS.
 wait_until() {
-	local deadline=$((SECONDS + WAIT_SECONDS))
+	local deadline=$((SECONDS + WAIT_SECONDS)) looks=0
 
 	until "$@"; do
 		if ((SECONDS > deadline)); then
 			echo "waited in vain for: $*"
 			return 1
 		fi
-		sleep 0.02
+		# What takes long needs no close look.
+		sleep "$((looks++ < 10 ? 2 : 8))e-2"
 	done
 }
 

@@ -3,28 +3,53 @@
 
 load torture/helper
 
-@test "workers killed at random under 8 streaming clients: every echo, the log and the counts are exact" {
+setup_file() {
+	begin workers kill_workers
+	begin loggers at_once kill_loggers file appended pipe
+}
+
+kill_workers() {
 	local kills
 
 	kills=$(by_length 200 2000)
 	start_echod --workers=8 --verbose
-	start_swarm streams -n 8 -c 16384 -w 65536 -k 20000
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
 	kill_at_random "$kills" -i 40 -t echod-worker
 	[ "$(status_now workers restarts)" -eq "$kills" ]
 	wait_until no_zombie
 	await_swarm streams
 	stop_echod
 	is_exact streams
-	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$kills" ]
+	deaths_are "$kills"
+}
+
+deaths_are() {
+	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
+}
+
+# The logger dies again and again while it writes to this kind of output.
+kill_loggers() {
+	case $1 in
+	appended) log_by_appending ;;
+	pipe) log_through_a_pipe ;;
+	esac
+	start_echod --workers=2 --verbose
+	start_swarm streams -n 4 -w 65536 -k 5000
+	kill_at_random "$(by_length 7 34)" -i 100 -t echod-logger
+	[ "$(status_now logger restarts)" -eq "$(by_length 7 34)" ]
+	await_swarm streams
+	stop_echod
+	await_log
+	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
+	is_exact streams
 }
 
 @test "the control: without the repair from the kernel's counts the same test fails" {
 	local kills
 
-	ECHOD=$FAULT_ECHOD
-	through env ECHOD_OMIT=repair
+	on_a_fault_build ECHOD_OMIT=repair
 	start_echod --workers=8
-	start_swarm streams -n 8 -c 16384 -w 65536 -k 20000
+	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
 	for ((kills = 0; kills < 200; kills += 5)); do
 		kill_at_random 5 -i 40 -t echod-worker
 		! is_gone "${CLIENT_PID[streams]}" || break
@@ -40,8 +65,7 @@ fault_points() {
 
 # Three deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
 die_at() {
-	ECHOD=$FAULT_ECHOD
-	through env ECHOD_FAULT="$1:25:3"
+	on_a_fault_build "ECHOD_FAULT=$1:25:3"
 	case $1 in
 	relay | splice) log_through_a_pipe ;;
 	esac
@@ -52,10 +76,6 @@ die_at() {
 	stop_echod
 	await_log
 	is_exact streams
-}
-
-deaths_are() {
-	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
 }
 
 @test "a build that dies by itself between effect and commit, at each commit point in turn: exact" {
@@ -78,6 +98,21 @@ deaths_are() {
 	is_exact lossy half-closing resetting urgent
 }
 
+@test "kills while 2 % of all segments, there and back, are lost: exact" {
+	only_in_torture "it needs the right to trace the server"
+	start_echod --workers=8 --verbose
+	"$TEST_PROGRAMS/torture/loss" 2 "$PID"
+	start_swarm streams -p 2 -n 8 -w 65536 -k 2000
+	start_swarm half-closing -p 2 -b 100000 -n 4 -k 2000
+	start_swarm urgent -p 2 -o -n 4 -w 65536 -k 2000
+	kill_at_random "$(by_length 100 1000)" -i 20 -t echod-worker
+	await_swarm streams
+	await_swarm half-closing
+	await_swarm urgent
+	stop_echod
+	is_exact streams half-closing urgent
+}
+
 @test "short connections with kills and upgrades: no client sees an error, no slot and no descriptor is left" {
 	local before
 
@@ -92,33 +127,13 @@ deaths_are() {
 		kill_at_random 1 -i 1000 -t echod-worker -t echod-logger
 	done
 	await_client churn
+	count_work churn
 	wait_until sorted_descriptor_counts_are "$before"
 	wait_until status_is 0 workers clients
 	"$CLIENT" pingpong -k 64 -n 20 -m "$TMP/full.sent" "127.0.0.1:$PORT"
 	wait_until sorted_descriptor_counts_are "$before"
 	stop_echod
 	"$CLIENT" logsplit "$LOG" "$TMP/warm-up.sent" "$TMP/churn.sent" "$TMP/full.sent"
-}
-
-# The logger dies again and again while it writes to this kind of output.
-kill_loggers() {
-	case $1 in
-	appended) log_by_appending ;;
-	pipe) log_through_a_pipe ;;
-	esac
-	start_echod --workers=2 --verbose
-	start_swarm streams -n 4 -w 65536 -k 5000
-	kill_at_random "$(by_length 7 34)" -i 100 -t echod-logger
-	[ "$(status_now logger restarts)" -eq "$(by_length 7 34)" ]
-	await_swarm streams
-	stop_echod
-	await_log
-	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
-	is_exact streams
-}
-
-@test "loggers killed at random: nothing is lost, torn or repeated in a file, an appended file and a pipe" {
-	at_once kill_loggers file appended pipe
 }
 
 @test "workers and loggers killed while the binary is replaced again and again: exact" {
@@ -140,4 +155,12 @@ kill_loggers() {
 	wait_until no_zombie
 	stop_echod
 	is_exact streams half-closing
+}
+
+@test "loggers killed at random: nothing is lost, torn or repeated in a file, an appended file and a pipe" {
+	ends_well loggers
+}
+
+@test "workers killed at random under 8 streaming clients: every echo, the log and the counts are exact" {
+	ends_well workers
 }

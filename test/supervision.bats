@@ -3,7 +3,16 @@
 
 load torture/helper
 
-# processes_but PID...: the server's children but for these.
+setup_file() {
+	begin rare-attempts try_ever_less_often
+	begin replacement replace_at_once
+	begin poison close_what_crashes_workers
+	begin stopped-worker stop_a_worker
+	begin stopped-logger stop_the_logger
+	begin stopped-all stop_all_children
+}
+
+# children_but PID...: the server's children but for these.
 children_but() {
 	children | tr ' ' '\n' | grep -vwF "$(printf '%s\n' "$@")"
 }
@@ -51,7 +60,7 @@ has_buried() {
 	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
 }
 
-@test "a worker that dies each time it is started is tried ever less often, and the others serve" {
+try_ever_less_often() {
 	local delay others victim
 
 	start_echod --workers=2
@@ -59,23 +68,28 @@ has_buried() {
 	wait_until has_accepted 1
 	victim=$(worker_with_clients)
 	mapfile -t others < <(children_but "$victim")
+	open_client b nc -N 127.0.0.1 "$PORT"
+	wait_until has_accepted 2
 
 	wait_until is_older_than_a_second "$victim"
 	dies "$victim" ""
 	for delay in 100 200 400 800 ${TORTURE:+1600 3200 5000 5000}; do
 		wait_until one_child_more_than "${others[@]}"
 		dies "$(children_but "${others[@]}")" " in $delay ms"
-		others_are_served
+		feed b .
+		echo -n . >>"$TMP/fed"
+		wait_until cmp -s "$TMP/fed" "$TMP/b.out"
 		wait_until one_child_more_than "${others[@]}"
 		[ $(($(msecs) - DIED)) -ge "$delay" ]
 	done
 	feed a hello
 	wait_until got a hello
 	await_client a
+	await_client b
 	stop_echod
 }
 
-@test "a worker that has lived for a second is replaced at once, and its client hardly notices" {
+replace_at_once() {
 	local victim
 
 	start_echod --workers=1 --verbose
@@ -89,13 +103,12 @@ has_buried() {
 	is_exact stream
 }
 
-@test "a connection whose adoption crashes a worker three times in a row is closed and reported" {
-	ECHOD=$FAULT_ECHOD
-	DEADLY=6
+close_what_crashes_workers() {
+	may_die_of 6
 	ulimit -c 0
 	# The first adoption does no harm, the second one does. After that the first connection is always
 	# adopted first, and the second one next.
-	through env ECHOD_FAULT=adopt:2:3:6
+	on_a_fault_build ECHOD_FAULT=adopt:2:3:6
 	start_echod --workers=1
 	open_client innocent nc -N 127.0.0.1 "$PORT"
 	wait_until has_accepted 1
@@ -118,16 +131,16 @@ damage() {
 	local counter=${1%:*} peer
 
 	start_echod --workers=1 --verbose --buffer=1M
-	open_client victim socat - "TCP4:127.0.0.1:$PORT"
-	feed victim $'hello\n'
-	wait_until got victim $'hello\n'
+	open_client damaged socat - "TCP4:127.0.0.1:$PORT"
+	feed damaged $'hello\n'
+	wait_until got damaged $'hello\n'
 	peer=$(peer 1)
 	start_swarm streams -n 4 -z -w 500000 -k 4000
 	"$PARTS" spoil "$PID" "$peer" "$counter" "${1#*:}"
 	kill_at_random 1 -i 0 -t echod-worker
 	wait_until reported "echod: $peer: connection and table disagree, closing"
-	wait_until is_gone "${CLIENT_PID[victim]}"
-	got victim $'hello\n'
+	wait_until is_gone "${CLIENT_PID[damaged]}"
+	got damaged $'hello\n'
 	others_are_served -m "$TMP/others.sent"
 	await_swarm streams
 	stop_echod
@@ -142,7 +155,7 @@ damage() {
 		ring_held:1000000000000
 }
 
-@test "a stopped worker holds up neither the other workers nor the end" {
+stop_a_worker() {
 	local victim
 
 	start_echod --workers=2 --drain-timeout=300ms
@@ -157,11 +170,11 @@ damage() {
 	read_status
 	ends_within_msecs 3000
 	await_client a
-	[ "$(complaints | grep -vc '^echod: \(process\|worker\|logger\|limits\)')" -eq 1 ]
+	[ "$(other_complaints | wc -l)" -eq 1 ]
 	reported 'echod: drain timeout: 2 connections closed'
 }
 
-@test "a stopped logger does not hold up the end, and the log is whole" {
+stop_the_logger() {
 	start_echod --workers=2 --drain-timeout=300ms --verbose
 	open_client a socat -u "TCP4:127.0.0.1:$PORT" STDOUT
 	kill -STOP "$(processes echod-logger)"
@@ -184,7 +197,7 @@ ends_within_msecs() {
 	nothing_is_left
 }
 
-@test "stopped workers and a stopped logger do not hold up the end either" {
+stop_all_children() {
 	start_echod --workers=2 --drain-timeout=300ms
 	open_client three "$CLIENT" hold -n 3 "127.0.0.1:$PORT"
 	wait_until says three holding
@@ -264,7 +277,7 @@ kill_in_order() {
 	start_echod --workers=2 --drain-timeout=300ms
 	open_client three "$CLIENT" hold -n 3 "127.0.0.1:$PORT"
 	wait_until says three holding
-	for who in $(grep -o . <<<"$1"); do
+	for who in $1; do
 		case $who in
 		M) who=echod ;;
 		W) who=echod-worker ;;
@@ -278,5 +291,29 @@ kill_in_order() {
 }
 
 @test "SIGKILL of master, workers and logger, in every order: nothing is left" {
-	at_once kill_in_order MWL MLW WML WLM LMW LWM
+	at_once kill_in_order "M W L" "M L W" "W M L" "W L M" "L M W" "L W M"
+}
+
+@test "a worker that dies each time it is started is tried ever less often, and the others serve" {
+	ends_well rare-attempts
+}
+
+@test "a worker that has lived for a second is replaced at once, and its client hardly notices" {
+	ends_well replacement
+}
+
+@test "a connection whose adoption crashes a worker three times in a row is closed and reported" {
+	ends_well poison
+}
+
+@test "a stopped worker holds up neither the other workers nor the end" {
+	ends_well stopped-worker
+}
+
+@test "a stopped logger does not hold up the end, and the log is whole" {
+	ends_well stopped-logger
+}
+
+@test "stopped workers and a stopped logger do not hold up the end either" {
+	ends_well stopped-all
 }

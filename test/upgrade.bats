@@ -3,6 +3,53 @@
 
 load torture/helper
 
+setup_file() {
+	begin refusals at_once refuse_what_is missing not-executable no-program another-program failing crashing \
+		hanging
+}
+
+# A binary that is of no use: one line says so, and the old program goes on.
+refuse_what_is() {
+	local children
+
+	on_a_copy
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	children=$(children)
+	case $1 in
+	missing) rm "$BINARY" ;;
+	not-executable) chmod -x "$BINARY" ;;
+	no-program) printf 'no program' >"$BINARY.new" ;;
+	another-program) cp "$(type -P true)" "$BINARY.new" ;;
+	failing) printf '#!/bin/sh\nexit 7\n' >"$BINARY.new" ;;
+	crashing) printf '#!/bin/sh\nkill -SEGV $$\n' >"$BINARY.new" ;;
+	hanging) printf '#!/bin/sh\nexec sleep 1000\n' >"$BINARY.new" ;;
+	esac
+	if [ -e "$BINARY.new" ]; then
+		chmod +x "$BINARY.new"
+		mv "$BINARY.new" "$BINARY"
+	fi
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .*'
+	others_are_served
+	wait_until no_other_children "$children"
+	[ "$(complaints | wc -l)" -eq 1 ]
+	complaints | grep -F "$BINARY"
+	await_client idle
+
+	# A good one that comes later is taken.
+	cp "$ORIGINAL" "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	upgrade_echod 1
+	others_are_served
+	stop_echod
+}
+
+no_other_children() {
+	[ "$(children)" = "$1" ]
+}
+
 @test "upgrades under load: every echo, the log and the counts are exact" {
 	local i upgrades
 
@@ -18,7 +65,7 @@ load torture/helper
 	await_swarm half-closing
 	stop_echod
 	is_exact streams half-closing
-	[ -z "$(complaints | grep -v ': closed, received ')" ]
+	run ! grep -v ': closed, received ' <(complaints)
 }
 
 # The inodes of the sockets that the master listens on.
@@ -72,15 +119,15 @@ replace_what_was() {
 	mkdir "$TMP/work"
 	case $1 in
 	found-in-PATH)
-		ECHOD=echod
+		run_as echod
 		through env PATH="$TMP/bin:$PATH"
 		;;
 	named-by-a-relative-path | in-a-renamed-folder)
-		ECHOD=../bin/echod
+		run_as ../bin/echod
 		through env --chdir="$TMP/work"
 		;;
 	in-an-exchanged-folder)
-		ECHOD=./echod
+		run_as ./echod
 		through env --chdir="$TMP/bin"
 		;;
 	esac
@@ -107,52 +154,6 @@ replace_what_was() {
 
 @test "an upgrade finds the binary however the server was started, and though its folder has changed" {
 	at_once replace_what_was found-in-PATH named-by-a-relative-path in-a-renamed-folder in-an-exchanged-folder
-}
-
-# A binary that is of no use: one line says so, and the old program goes on.
-refuse_what_is() {
-	local children
-
-	on_a_copy
-	start_echod --workers=1
-	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
-	wait_until says idle holding
-	children=$(children)
-	case $1 in
-	missing) rm "$BINARY" ;;
-	not-executable) chmod -x "$BINARY" ;;
-	no-program) printf 'no program' >"$BINARY.new" ;;
-	another-program) cp "$(type -P true)" "$BINARY.new" ;;
-	failing) printf '#!/bin/sh\nexit 7\n' >"$BINARY.new" ;;
-	crashing) printf '#!/bin/sh\nkill -SEGV $$\n' >"$BINARY.new" ;;
-	hanging) printf '#!/bin/sh\nexec sleep 1000\n' >"$BINARY.new" ;;
-	esac
-	if [ -e "$BINARY.new" ]; then
-		chmod +x "$BINARY.new"
-		mv "$BINARY.new" "$BINARY"
-	fi
-	kill -USR2 "$PID"
-	wait_until reported 'echod: upgrade: .*'
-	others_are_served
-	wait_until no_other_children "$children"
-	[ "$(complaints | wc -l)" -eq 1 ]
-	complaints | grep -F "$BINARY"
-	await_client idle
-
-	# A good one that comes later is taken.
-	cp "$ORIGINAL" "$BINARY.new"
-	mv "$BINARY.new" "$BINARY"
-	upgrade_echod 1
-	others_are_served
-	stop_echod
-}
-
-no_other_children() {
-	[ "$(children)" = "$1" ]
-}
-
-@test "a binary that is missing or does not do: one line says so, and the running program goes on" {
-	at_once refuse_what_is missing not-executable no-program another-program failing crashing hanging
 }
 
 @test "a binary that has another layout of the table is not taken" {
@@ -193,4 +194,8 @@ end_in_an_upgrade() {
 	for ((round = 0; round < $(by_length 1 20); round++)); do
 		at_once end_in_an_upgrade "$round.1" "$round.2" "$round.3" "$round.4" "$round.5" "$round.6"
 	done
+}
+
+@test "a binary that is missing or does not do: one line says so, and the running program goes on" {
+	ends_well refusals
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 /* Room for one descriptor, aligned for the header before it (cmsg(3)). */
 union control {
@@ -78,11 +79,11 @@ enum channel_result channel_receive(int channel_fd, struct channel_message *mess
 				 .msg_controllen = sizeof(control.bytes) };
 	ssize_t bytes;
 
+	/* A peer that died with mail unread gives ECONNRESET once, ahead of what it had sent before. */
 	do
 		bytes = recvmsg(channel_fd, &header, 0);
-	while (bytes < 0 && errno == EINTR);
-	/* No message is empty, so 0 is end-of-file; a peer that died with mail unread gives ECONNRESET. */
-	if (bytes == 0 || (bytes < 0 && errno == ECONNRESET))
+	while (bytes < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (bytes == 0) /* no message is empty, so this is end-of-file */
 		return CHANNEL_CLOSED;
 	if (bytes < 0)
 		return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_FAILED;
@@ -90,6 +91,8 @@ enum channel_result channel_receive(int channel_fd, struct channel_message *mess
 	if ((size_t)bytes < offsetof(struct channel_message, slots) || message->count > CHANNEL_SLOTS_MAX ||
 	    (size_t)bytes !=
 		    offsetof(struct channel_message, slots) + message->count * sizeof(message->slots[0])) {
+		if (*passed_fd >= 0)
+			close(*passed_fd);
 		errno = EPROTO;
 		return CHANNEL_FAILED;
 	}

@@ -42,4 +42,5 @@ void record_decide(uint8_t *at, uint16_t skip, uint8_t verdict)
 	memcpy(at + offsetof(struct record, skip), &skip, sizeof(skip));
 	atomic_signal_fence(memory_order_release);
 	*(volatile uint8_t *)(at + offsetof(struct record, verdict)) = verdict;
+	atomic_signal_fence(memory_order_seq_cst); /* what the verdict says is done after it is written */
 }

@@ -44,12 +44,12 @@ void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint
 	atomic_store(&part->adopting, PART_NOBODY);
 }
 
-uint32_t part_in_hand(const struct part *part)
+uint32_t part_in_hand(const struct part *part, uint32_t slot_count)
 {
 	const struct chunk *chunk = &part->batch.in_hand;
 	uint32_t slot = atomic_load(&chunk->slot);
 
-	if (slot >= part->slot_count || chunk->position != atomic_load(&part->batch.filled) ||
+	if (slot >= slot_count || chunk->position != atomic_load(&part->batch.filled) ||
 	    chunk->generation != part->slots[slot].generation ||
 	    atomic_load(&part->slots[slot].state) != SLOT_OPEN)
 		return PART_NOBODY;
@@ -96,7 +96,7 @@ bool slot_ring_is_sound(struct part *part, struct slot *slot)
 
 	if (held > part->ring_stride || held != whole_pages(held))
 		return false;
-	return backlog == 0 ||
+	return backlog == 0 || slot_has(slot, SLOT_BROKEN) ||
 	       (backlog <= ring.capacity && ring.base <= sent && ring_reach(&ring, sent + backlog) <= held);
 }
 

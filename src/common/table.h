@@ -122,9 +122,10 @@ void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint
 
 /*
  * The slot of the chunk in hand, whose receiving or echoing the worker did not finish; PART_NOBODY
- * if there is none. Its connection must be adopted before any other.
+ * if there is none among the part's slots, which are slot_count. Its connection must be adopted before
+ * any other, and before the batch is flushed.
  */
-uint32_t part_in_hand(const struct part *part);
+uint32_t part_in_hand(const struct part *part, uint32_t slot_count);
 
 /* A block of the batch, by the position of any byte in it. */
 uint8_t *part_block(struct part *part, uint64_t position);

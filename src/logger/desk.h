@@ -42,6 +42,7 @@ struct desk {
 	_Atomic uint64_t file_origin; /* a regular file's offset minus `written`, before the write in hand */
 	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */
 	_Atomic uint64_t marks;         /* bytes of the buffer: decided in the low half, filled in the high */
+	_Atomic uint64_t relay_origin;  /* what `written` was when the relay was last empty */
 	struct text_state text;
 	uint8_t buffer[DESK_BUFFER_BYTES];
 	struct source sources[]; /* one for each slot of the table */

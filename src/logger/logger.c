@@ -46,10 +46,8 @@ size_t logger_memory_bytes(uint32_t slots)
 static bool is_news(const struct source *source, struct record *record)
 {
 	record->skip = 0;
-	if (record->type == RECORD_OPEN)
-		return record->generation > source->generation;
-	if (record->generation != source->generation)
-		return record->generation > source->generation;
+	if (record->type == RECORD_OPEN || record->generation != source->generation)
+		return (int32_t)(record->generation - source->generation) > 0; /* counts round and round */
 	if (record->offset + record->length <= source->next)
 		return false;
 	if (record->offset < source->next)
@@ -130,6 +128,7 @@ static uint32_t look_at(const uint8_t *at, struct look *look, uint64_t key)
 
 	record_find(&record, at, DESK_BUFFER_BYTES, key);
 	look->lead_bytes = 0;
+	look->payload = at;
 	look->payload_bytes = 0;
 	if (!(record.verdict & RECORD_REPEATED)) {
 		look->lead_bytes = text_lead(&record, look->lead);
@@ -346,8 +345,7 @@ static int attach(struct logger *logger, struct seat *seat)
 	if (seat_take(seat) != 0)
 		return -1;
 	/* A record must not cost its writer the processor: the log can wait a moment, an echo can not. */
-	if (sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0)
-		return -1;
+	(void)sched_setscheduler(0, SCHED_BATCH, &no_priority); /* it works without, if that is not allowed */
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 

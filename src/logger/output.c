@@ -69,15 +69,34 @@ static int settle_stream(struct output *output)
 {
 	struct desk *desk = output->desk;
 	int capacity = fcntl(output->relay_write_fd, F_GETPIPE_SZ);
+	uint64_t reached;
 	int in_relay;
 
 	if (capacity <= 0 || ioctl(output->relay_read_fd, FIONREAD, &in_relay) != 0)
 		return -1;
 	output->most_bytes = (size_t)capacity;
-	/* Bytes reach the relay only while it is empty, so all of it belongs to the write in hand. */
-	if (atomic_load(&desk->account.written) < atomic_load(&desk->goal))
-		count_written(desk, (size_t)in_relay);
+	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
+	reached = atomic_load(&desk->relay_origin) + (uint64_t)in_relay;
+	if (reached > atomic_load(&desk->account.written))
+		atomic_store(&desk->account.written, reached);
 	return empty_relay(output);
+}
+
+/*
+ * Standard error in the same file moves its offset, too, if it was opened once for both (2>&1); what
+ * is written through the relay does not depend on that.
+ */
+static enum output_kind kind_of_file(const struct stat *status)
+{
+	struct stat error_status;
+	int flags;
+
+	if (fstat(STDERR_FILENO, &error_status) != 0 || error_status.st_dev != status->st_dev ||
+	    error_status.st_ino != status->st_ino)
+		return OUTPUT_FILE;
+	flags = fcntl(STDOUT_FILENO, F_GETFL);
+	return flags >= 0 && (flags & O_APPEND) ? OUTPUT_OTHER
+						: OUTPUT_STREAM; /* splice(2) does not append */
 }
 
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2])
@@ -93,71 +112,81 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 	};
 	if (fstat(STDOUT_FILENO, &status) != 0)
 		return -1;
-	if (S_ISREG(status.st_mode)) {
-		output->kind = OUTPUT_FILE;
-		return settle_file(desk);
-	}
-	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) {
+	if (S_ISREG(status.st_mode))
+		output->kind = kind_of_file(&status);
+	else if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		output->kind = OUTPUT_STREAM;
+	if (output->kind == OUTPUT_FILE)
+		return settle_file(desk);
+	if (output->kind == OUTPUT_STREAM)
 		return settle_stream(output);
-	}
 	return 0;
 }
 
-static int write_stream(const struct output *output, const struct iovec *pieces, size_t count)
+/* Passes over what was written of the pieces; returns how many are left. */
+static size_t pass_over(struct iovec **pieces, size_t count, size_t written)
 {
-	ssize_t written = writev(output->relay_write_fd, pieces, (int)count);
-
-	fault_point("relay");
-	/* An empty pipe takes whatever is not more than its capacity. */
-	if (written < 0)
-		return -1;
-	count_written(output->desk, (size_t)written);
-	return empty_relay(output);
+	while (count > 0 && written >= (*pieces)->iov_len) {
+		written -= (*pieces)->iov_len;
+		(*pieces)++;
+		count--;
+	}
+	if (written > 0) {
+		(*pieces)->iov_base = (char *)(*pieces)->iov_base + written;
+		(*pieces)->iov_len -= written;
+	}
+	return count;
 }
 
-static int write_directly(const struct output *output, struct iovec *pieces, size_t count)
+/* One write of what is left; a short one is followed by another. */
+static ssize_t write_some(const struct output *output, const struct iovec *pieces, size_t count)
 {
-	while (count > 0) {
-		ssize_t written = writev(STDOUT_FILENO, pieces, (int)count);
+	struct desk *desk = output->desk;
+	ssize_t written;
 
+	if (output->kind == OUTPUT_STREAM) {
+		atomic_store(&desk->relay_origin, atomic_load(&desk->account.written));
+		written = writev(output->relay_write_fd, pieces, (int)count);
+		fault_point("relay");
+	} else {
+		written = writev(STDOUT_FILENO, pieces, (int)count);
 		fault_point("write");
-		if (written < 0) {
-			if (passing() != 0)
-				return -1;
-			continue;
-		}
-		count_written(output->desk, (size_t)written);
-		while (count > 0 && (size_t)written >= pieces->iov_len) {
-			written -= (ssize_t)pieces->iov_len;
-			pieces++;
-			count--;
-		}
-		if (written > 0) {
-			pieces->iov_base = (char *)pieces->iov_base + written;
-			pieces->iov_len -= (size_t)written;
-		}
 	}
+	if (written > 0)
+		count_written(desk, (size_t)written);
+	return written;
+}
+
+/* Where a regular file stands, from which a successor can tell how much of the write in hand was done. */
+static int note_offset(struct desk *desk, uint64_t total)
+{
+	uint64_t written = atomic_load(&desk->account.written);
+	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
+
+	if (offset < 0)
+		return -1;
+	atomic_store(&desk->file_origin, (uint64_t)offset - written);
+	atomic_store(&desk->goal, written + total);
 	return 0;
 }
 
 int output_write(struct output *output, struct iovec *pieces, size_t count)
 {
-	struct desk *desk = output->desk;
-	uint64_t written = atomic_load(&desk->account.written);
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < count; i++)
 		total += pieces[i].iov_len;
-	if (output->kind == OUTPUT_FILE) {
-		off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
+	if (output->kind == OUTPUT_FILE && note_offset(output->desk, total) != 0)
+		return -1;
+	while (count > 0) {
+		ssize_t written = write_some(output, pieces, count);
 
-		if (offset < 0)
+		if (written < 0 && passing() != 0)
 			return -1;
-		atomic_store(&desk->file_origin, (uint64_t)offset - written);
+		if (output->kind == OUTPUT_STREAM && empty_relay(output) != 0)
+			return -1;
+		if (written > 0)
+			count = pass_over(&pieces, count, (size_t)written);
 	}
-	atomic_store(&desk->goal, written + total);
-	if (output->kind == OUTPUT_STREAM)
-		return write_stream(output, pieces, count);
-	return write_directly(output, pieces, count);
+	return 0;
 }

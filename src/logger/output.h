@@ -8,6 +8,9 @@
  *   pipe, socket   bytes are first put into the relay, a pipe that only loggers use and the master
  *                  keeps, and spliced (splice(2)) from there: what left the relay has arrived
  *   anything else  (a terminal) cannot tell: the write in hand is done again
+ *
+ * A regular file that is also standard error is written through the relay, or, since splice(2) does
+ * not append, counts as anything else if it was opened for appending.
  */
 #ifndef ECHOD_LOGGER_OUTPUT_H
 #define ECHOD_LOGGER_OUTPUT_H

@@ -102,6 +102,7 @@ void children_start_due(struct master *master)
 		if (start(master, child) != 0) {
 			diag_errno("cannot start a process");
 			child->started_msecs = now;
+			child->replaced = false;
 			child_restart(child);
 		}
 	}

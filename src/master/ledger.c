@@ -1,9 +1,38 @@
 /* The master's memory. See ledger.h. */
 #include "master/ledger.h"
 
+#include <string.h>
+
+#include "common/budget.h"
+
 size_t ledger_bytes(uint32_t slots)
 {
 	return sizeof(struct ledger) + slots * sizeof(struct connection);
+}
+
+struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t desk_bytes)
+{
+	return (struct ledger_sizes){
+		.ledger = ledger_bytes(ledger->workers * ledger->worker_slots),
+		.part = part_bytes(ledger->worker_slots, ledger->ring_bytes),
+		.desk = desk_bytes,
+		.budget = budget_bytes(ledger->workers),
+		.slot = sizeof(struct slot),
+		.chunk = sizeof(struct chunk),
+		.record = sizeof(struct record),
+		.blocks = BATCH_RING_BLOCKS,
+	};
+}
+
+bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)(uint32_t slots))
+{
+	struct ledger_sizes ours;
+
+	if (bytes < sizeof(*ledger) || ledger->layout != LEDGER_LAYOUT ||
+	    ledger->workers > OPTIONS_WORKERS_MAX)
+		return false;
+	ours = ledger_sizes(ledger, desk_bytes(ledger->workers * ledger->worker_slots));
+	return ours.ledger == bytes && memcmp(&ours, &ledger->sizes, sizeof(ours)) == 0;
 }
 
 struct child *ledger_logger(struct ledger *ledger)

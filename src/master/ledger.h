@@ -8,6 +8,7 @@
 #define ECHOD_MASTER_LEDGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -68,7 +69,26 @@ enum phase {
 	PHASE_OVER,
 };
 
+/*
+ * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
+ * itself: see ledger_fits().
+ */
+enum { LEDGER_LAYOUT = 1 };
+
+/* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
+struct ledger_sizes {
+	uint64_t ledger;
+	uint64_t part;
+	uint64_t desk;
+	uint64_t budget;
+	uint64_t slot;
+	uint64_t chunk;
+	uint64_t record;
+	uint64_t blocks;
+};
+
 struct ledger {
+	struct ledger_sizes sizes;
 	uint64_t layout; /* LEDGER_LAYOUT */
 	uint32_t phase;  /* enum phase */
 	uint32_t workers;
@@ -77,6 +97,9 @@ struct ledger {
 	uint64_t ring_bytes;
 	uint64_t key;            /* of the records */
 	uint64_t deadline_msecs; /* of the shutdown, by clock_msecs(); 0: none is going on */
+	uint64_t patience_msecs; /* when what has not finished then will be killed */
+	uint64_t stop_msecs;     /* when the shutdown was asked for */
+	uint64_t output_seen;    /* bytes of the log that were out when the shutdown last looked */
 	uint32_t kills;          /* rounds of killing what has not finished by the deadline */
 	uint32_t cut;            /* connections that the deadline cut */
 	bool output_gone;        /* standard output cannot be written */
@@ -85,7 +108,7 @@ struct ledger {
 	int32_t memory_fd;       /* of the ledger itself */
 	int32_t checker_pid;     /* the new program, trying this ledger on; 0: none */
 	uint64_t checker_msecs;  /* when to give it up */
-	uint64_t checker_proof;  /* LEDGER_LAYOUT: it knows the ledger */
+	bool checker_proof;      /* it knows the ledger */
 	uint32_t replacing;      /* the child to be replaced next after an upgrade; beyond the last: none */
 	int32_t budget_fd;
 	int32_t pipe_fds[2];  /* from the workers to the logger; -1: closed */
@@ -96,13 +119,14 @@ struct ledger {
 	struct connection connections[]; /* worker_slots for each worker */
 };
 
-/* Changes whenever any structure in shared memory does, so that no program misreads another's. */
-#define LEDGER_LAYOUT                                                                                      \
-	((uint64_t)1 << 56 | (uint64_t)sizeof(struct ledger) << 36 | (uint64_t)sizeof(struct slot) << 24 | \
-	 (uint64_t)sizeof(struct chunk) << 12 | sizeof(struct record))
-
 /* The size of a ledger for so many slots altogether. */
 size_t ledger_bytes(uint32_t slots);
+
+/* The sizes this program would give a ledger of that shape; desk_bytes is the logger's. */
+struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t desk_bytes);
+
+/* Can this program go on with a ledger of so many bytes? */
+bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)(uint32_t slots));
 
 /* The logger's place among the children. */
 struct child *ledger_logger(struct ledger *ledger);

@@ -26,8 +26,9 @@
 #include "master/upgrade.h"
 
 enum {
-	ACCEPT_MAX = 64,       /* connections accepted before anything else is looked at again */
-	EXHAUSTED_MSECS = 100, /* to wait when the system is out of descriptors or memory */
+	ACCEPT_MAX = 64,         /* connections accepted before anything else is looked at again */
+	SAME_REQUEST_MSECS = 50, /* timeout(1), for one, sends a signal to the process and to its group */
+	EXHAUSTED_MSECS = 100,   /* to wait when the system is out of descriptors or memory */
 };
 
 /* ---- connections ---- */
@@ -78,6 +79,7 @@ static void stop(struct master *master)
 		for (uint32_t i = 0; i < ledger->listener_count; i++)
 			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
 	}
+	ledger->stop_msecs = clock_msecs();
 	shutdown_begin(master);
 }
 
@@ -141,6 +143,8 @@ static void read_channel(struct master *master, struct child *child)
 		case CHANNEL_EMPTY:
 			return;
 		case CHANNEL_FAILED:
+			child_kill(child); /* its successor may talk sense */
+			return;
 		case CHANNEL_CLOSED:
 			child->mute = true; /* SIGCHLD tells the rest */
 			return;
@@ -229,7 +233,7 @@ static void handle_signal(struct master *master, uint32_t number)
 	default: /* TERM, INT or HUP */
 		if (master->ledger->phase < PHASE_DRAINING) {
 			stop(master);
-		} else {
+		} else if (clock_msecs() - master->ledger->stop_msecs >= SAME_REQUEST_MSECS) {
 			master->ledger->failed = true;
 			shutdown_now(master);
 		}
@@ -371,13 +375,13 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	int status;
 
 	if (role == UPGRADE_CHECK)
-		return upgrade_prove(ledger_fd);
+		return upgrade_prove(ledger_fd, crew);
 	master = (struct master){ .options = options, .crew = crew, .argv = argv };
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
 	if (prctl(PR_SET_NAME, "echod") != 0)
 		diag_errno("prctl");
 	upgrade_note_program();
-	if (startup_descriptors() != 0)
+	if (role == UPGRADE_NONE && startup_descriptors() != 0)
 		return 1;
 	master.signal_fd = startup_signals();
 	if (master.signal_fd < 0) {
@@ -387,6 +391,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	if ((role == UPGRADE_RESUME ? startup_resume(&master, ledger_fd) : startup_begin(&master)) != 0)
 		return 1;
 	status = loop(&master);
+	upgrade_give_up(&master);
 	pool_close(&master);
 	return status;
 }

@@ -74,11 +74,20 @@ void pool_close(struct master *master)
 
 /* ---- the end of a connection ---- */
 
+/* What a slot received and did not send; a damaged one may say that it sent more. */
+static uint64_t not_echoed(const struct master *master, const struct slot *slot)
+{
+	uint64_t received = atomic_load(&slot->received);
+	uint64_t sent = atomic_load(&slot->sent);
+
+	return master->options->echo && received > sent ? received - sent : 0;
+}
+
 static void report(const struct master *master, const struct slot *slot)
 {
 	uint64_t received = atomic_load(&slot->received);
 	uint64_t sent = atomic_load(&slot->sent);
-	uint64_t dropped = master->options->echo ? received - sent : 0;
+	uint64_t dropped = not_echoed(master, slot);
 	char peer[ADDRESS_TEXT_BYTES];
 
 	address_text(&slot->peer, peer);
@@ -91,13 +100,10 @@ static void report(const struct master *master, const struct slot *slot)
 
 static void count_ended(struct master *master, struct child *child, const struct slot *slot)
 {
-	uint64_t received = atomic_load(&slot->received);
-	uint64_t sent = atomic_load(&slot->sent);
-
 	child->ended++;
-	child->received += received;
-	child->echoed += sent;
-	child->dropped += master->options->echo ? received - sent : 0;
+	child->received += atomic_load(&slot->received);
+	child->echoed += atomic_load(&slot->sent);
+	child->dropped += not_echoed(master, slot);
 	if (master->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
 		master->ledger->cut++;
 }
@@ -171,7 +177,7 @@ static void fill_slot(const struct master *master, struct slot *slot, const stru
 	atomic_store(&slot->ring_base, 0);
 	atomic_store(&slot->echo_limit, master->options->echo ? SLOT_NO_LIMIT : 0);
 	atomic_store(&slot->flags, 0);
-	slot->generation++;
+	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	slot->peer = *peer;
 	atomic_store(&slot->state, SLOT_OPEN);
 }
@@ -214,8 +220,8 @@ void pool_hand_over(struct master *master, uint32_t worker)
 	if (!can_hand_over(child))
 		return;
 	/* What a dead worker had in hand comes first: nothing else can be received before it is settled. */
-	in_hand = part_in_hand(master_part(master, worker));
-	if (in_hand < master->ledger->worker_slots &&
+	in_hand = part_in_hand(master_part(master, worker), master->ledger->worker_slots);
+	if (in_hand != PART_NOBODY &&
 	    master_connection(master, worker, in_hand)->state == CONNECTION_WAITING &&
 	    !hand_over(master, worker, in_hand))
 		return;
@@ -276,7 +282,6 @@ static void suspect(struct master *master, uint32_t worker, uint32_t index)
 		return;
 	address_text(&master_part(master, worker)->slots[index].peer, peer);
 	diag("%s: %d workers crashed adopting this connection, closing it", peer, CRASHES_MAX);
-	slot_give_ring_back(master_part(master, worker), &master_part(master, worker)->slots[index]);
 	release(master, worker, index);
 }
 

@@ -1,6 +1,7 @@
 /* The orderly end and the hasty one; run by the master. See shutdown.h. */
 #include "master/shutdown.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,9 +39,15 @@ void shutdown_begin(struct master *master)
 
 	ledger->phase = PHASE_DRAINING;
 	ledger->deadline_msecs = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
+	ledger->patience_msecs = ledger->deadline_msecs + GRACE_MSECS;
 	close_listeners(ledger);
-	for (uint32_t i = 0; i < ledger->workers; i++)
-		ledger->children[i].to_drain = ledger->children[i].pid != 0;
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		struct child *child = &ledger->children[i];
+
+		child->to_drain = child->pid != 0 && !child_is_logger(master, child);
+		if (child->restart_msecs != 0)
+			child->restart_msecs = clock_msecs(); /* there is no time for a delay */
+	}
 }
 
 /* Workers without connections are dismissed: end-of-file on their channel. True if none is left. */
@@ -73,11 +80,33 @@ static void close_pipe(struct ledger *ledger)
 	ledger->phase = PHASE_LOGGING;
 }
 
-/* One round of killing whoever has not finished; after the last one, the end. */
+/* What is still on its way out shrinks while the logger gets on with its work. */
+static bool log_moves(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+	const struct log_account *log = master->child_memory[ledger->workers].base;
+	uint64_t written = atomic_load(&log->written);
+	int in_relay = 0;
+
+	if (ioctl(ledger->relay_fds[0], FIONREAD, &in_relay) != 0)
+		in_relay = 0;
+	if (written - (uint64_t)in_relay == ledger->output_seen)
+		return false;
+	ledger->output_seen = written - (uint64_t)in_relay;
+	return true;
+}
+
+/*
+ * One round of killing whoever has not finished; after the last one, the end. A logger that gets on,
+ * however slowly its output is read, is waited for.
+ */
 static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	ledger->patience_msecs = clock_msecs() + GRACE_MSECS;
+	if (log_moves(master) && ledger->phase == PHASE_LOGGING)
+		return;
 	ledger->kills++;
 	if (ledger->kills > KILLS_MAX) {
 		diag("shutdown: processes hang, the log is not complete");
@@ -102,7 +131,7 @@ uint64_t shutdown_next(const struct master *master)
 
 	if (ledger->phase != PHASE_DRAINING && ledger->phase != PHASE_LOGGING)
 		return 0;
-	return ledger->deadline_msecs + (ledger->kills + 1) * (uint64_t)GRACE_MSECS;
+	return ledger->patience_msecs;
 }
 
 void shutdown_advance(struct master *master)

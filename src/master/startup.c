@@ -44,10 +44,16 @@ int startup_descriptors(void)
 {
 	if (check_standard_output() != 0)
 		return -1;
-	if (fill_standard_descriptors() == 0)
-		return 0;
-	diag_errno("/dev/null");
-	return -1;
+	if (fill_standard_descriptors() != 0) {
+		diag_errno("/dev/null");
+		return -1;
+	}
+	/* Whatever else was inherited is nobody's here, and would take room from clients. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0) {
+		diag_errno("close_range");
+		return -1;
+	}
+	return 0;
 }
 
 int startup_signals(void)
@@ -75,9 +81,14 @@ static int raise_descriptor_limit(uint64_t *limit)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return -1;
+	*limit = files.rlim_cur;
+	if (files.rlim_cur == files.rlim_max)
+		return 0;
 	files.rlim_cur = files.rlim_max;
-	*limit = files.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &files);
+	/* A hard limit beyond what the kernel allows now (fs.nr_open) cannot be set again. */
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+		*limit = files.rlim_max;
+	return 0;
 }
 
 static int open_listeners(struct master *master)
@@ -157,6 +168,7 @@ static int create_memory(struct master *master)
 		if (create_part(master, i) != 0)
 			return -1;
 	}
+	ledger->sizes = ledger_sizes(ledger, desk->bytes);
 	return 0;
 }
 
@@ -221,8 +233,13 @@ int startup_begin(struct master *master)
 	if (limit_clients(master->options, descriptors, &clients_max) != 0 ||
 	    create_ledger(master, clients_max) != 0 || open_listeners(master) != 0)
 		return -1;
-	if (create_memory(master) != 0 || create_pipes(master->ledger) != 0 || pool_open(master) != 0) {
-		diag_errno("shared memory");
+	if (create_memory(master) != 0 || pool_open(master) != 0) {
+		diag_errno("memory for %u clients with --buffer=%ju", clients_max,
+			   (uintmax_t)master->options->buffer_bytes);
+		return -1;
+	}
+	if (create_pipes(master->ledger) != 0) {
+		diag_errno("pipe");
 		return -1;
 	}
 	return 0;
@@ -237,6 +254,10 @@ static int attach_all(struct master *master, int ledger_fd)
 	    memory_attach(&master->ledger_memory, ledger_fd, (size_t)status.st_size) != 0)
 		return -1;
 	ledger = master->ledger = master->ledger_memory.base;
+	if (!ledger_fits(ledger, master->ledger_memory.bytes, master->crew->logger_memory_bytes)) {
+		errno = EINVAL;
+		return -1;
+	}
 	if (memory_attach(&master->budget_memory, ledger->budget_fd, budget_bytes(ledger->workers)) != 0)
 		return -1;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {

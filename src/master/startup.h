@@ -5,8 +5,8 @@
 #include "master/state.h"
 
 /*
- * Sees that standard output can be written and that descriptors 0 to 2 are open; to be called before
- * anything is opened. -1 after a message.
+ * Sees that standard output can be written, that descriptors 0 to 2 are open and that no others are;
+ * to be called before anything is opened. -1 after a message.
  */
 int startup_descriptors(void);
 

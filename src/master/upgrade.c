@@ -63,9 +63,11 @@ static void execute(const struct master *master, const char *variable)
 _Noreturn static void check(const struct master *master)
 {
 	unsigned ledger_fd = (unsigned)master->ledger->memory_fd;
+	int null_fd = open("/dev/null", O_RDWR);
 
 	/* It gets the ledger and stderr, and nothing that could disturb what is going on. */
-	if (close_range(STDERR_FILENO + 1, ledger_fd - 1, 0) == 0 && close_range(ledger_fd + 1, ~0U, 0) == 0)
+	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
+	    close_range(STDERR_FILENO + 1, ledger_fd - 1, 0) == 0 && close_range(ledger_fd + 1, ~0U, 0) == 0)
 		execute(master, CHECK_VARIABLE);
 	_exit(1);
 }
@@ -83,7 +85,7 @@ void upgrade_check(struct master *master)
 		diag_errno("upgrade: %s", program);
 		return;
 	}
-	ledger->checker_proof = 0;
+	ledger->checker_proof = false;
 	ledger->checker_msecs = clock_msecs() + CHECK_MSECS;
 	pid = fork();
 	if (pid == 0)
@@ -94,18 +96,17 @@ void upgrade_check(struct master *master)
 		ledger->checker_pid = pid;
 }
 
-int upgrade_prove(int ledger_fd)
+int upgrade_prove(int ledger_fd, const struct crew *crew)
 {
 	struct memory memory;
 	struct stat status;
 	struct ledger *ledger;
 
-	if (fstat(ledger_fd, &status) != 0 || (size_t)status.st_size < sizeof(*ledger) ||
-	    memory_attach(&memory, ledger_fd, (size_t)status.st_size) != 0)
+	if (fstat(ledger_fd, &status) != 0 || memory_attach(&memory, ledger_fd, (size_t)status.st_size) != 0)
 		return 1;
 	ledger = memory.base;
-	if (ledger->layout == LEDGER_LAYOUT)
-		ledger->checker_proof = LEDGER_LAYOUT;
+	if (ledger_fits(ledger, memory.bytes, crew->logger_memory_bytes))
+		ledger->checker_proof = true;
 	memory_release(&memory);
 	return 0;
 }
@@ -114,6 +115,8 @@ void upgrade_give_up(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	if (ledger->checker_pid == 0)
+		return;
 	ledger->checker_msecs = UINT64_MAX; /* once is enough: its end is told by SIGCHLD */
 	kill(ledger->checker_pid, SIGKILL);
 }
@@ -123,7 +126,7 @@ void upgrade_finish(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	ledger->checker_pid = 0;
-	if (ledger->checker_proof != LEDGER_LAYOUT) {
+	if (!ledger->checker_proof) {
 		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
 		return;
 	}

@@ -28,10 +28,10 @@ void upgrade_note_program(void);
 /* Starts the new program on the side. What cannot be done is reported. */
 void upgrade_check(struct master *master);
 
-/* In that program: shows that it can read the ledger. Returns its exit status. */
-int upgrade_prove(int ledger_fd);
+/* In that program: shows that it can go on with the ledger. Returns its exit status. */
+int upgrade_prove(int ledger_fd, const struct crew *crew);
 
-/* The checker's time is up: ends it. */
+/* Ends the checker, if there is one: its time is up, or the master's. */
 void upgrade_give_up(struct master *master);
 
 /*

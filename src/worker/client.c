@@ -117,11 +117,13 @@ void clients_check_memory(struct clients *clients)
 {
 	uint64_t held = 0;
 
-	for (uint32_t i = 0; i < atomic_load(&clients->part->reach); i++) {
+	for (uint32_t i = 0; i < atomic_load(&clients->part->reach) && i < clients->part->slot_count; i++) {
 		struct slot *slot = slot_at(clients, i);
+		bool is_open = atomic_load(&slot->state) == SLOT_OPEN;
 
-		if (!slot_ring_is_sound(clients->part, slot)) {
+		if (is_open && !slot_ring_is_sound(clients->part, slot))
 			slot_set(slot, SLOT_DAMAGED);
+		if (!is_open || slot_has(slot, SLOT_DAMAGED)) {
 			set(&slot->ring_held, clients->part->ring_stride);
 			slot_give_ring_back(clients->part, slot);
 		}
@@ -237,11 +239,17 @@ static void enqueue(struct clients *clients, struct slot *slot, size_t from, siz
 		echo_is_full(clients, slot);
 }
 
+/* Does the error in errno say nothing about the connection? */
+static bool passes(void)
+{
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM;
+}
+
 static void count_sent(struct slot *slot, ssize_t result)
 {
 	if (result > 0)
 		set(&slot->sent, get(&slot->sent) + (uint64_t)result);
-	else if (result < 0 && errno != EAGAIN && errno != EINTR)
+	else if (result < 0 && !passes())
 		slot_set(slot, SLOT_BROKEN);
 }
 
@@ -371,7 +379,7 @@ static void receive(struct clients *clients, uint32_t index)
 	tap_withdraw(clients->tap);
 	if (result == 0)
 		slot_set(slot, SLOT_PEER_DONE);
-	else if (errno != EAGAIN && errno != EINTR)
+	else if (!passes())
 		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN);
 }
 
@@ -486,6 +494,7 @@ void clients_resume(struct clients *clients)
 		if (clients->each[i].fd < 0)
 			continue;
 		clients->each[i].starved = false;
+		announce(clients, slot_at(clients, i));
 		wait_for(clients, i);
 	}
 }
@@ -543,7 +552,7 @@ void client_adopt(struct clients *clients, uint32_t index, int fd)
 	clients->count++;
 	if (index >= clients->reach)
 		clients->reach = index + 1;
-	if (part_in_hand(clients->part) == index)
+	if (part_in_hand(clients->part, clients->part->slot_count) == index)
 		in_hand = tap_in_hand(clients->tap);
 	if (recover_stream(fd, &truth) != 0 || slot_has(slot, SLOT_DAMAGED) ||
 	    (!fault_omits("repair") && !repair(slot, &truth, in_hand))) {

@@ -84,6 +84,7 @@ struct chunk *tap_claim(struct tap *tap, struct slot *slot)
 
 	if (is_full(tap) && !tap_flush(tap))
 		return NULL;
+	atomic_signal_fence(memory_order_seq_cst); /* no chunk is in hand while the fields change */
 	chunk->generation = slot->generation;
 	chunk->position = filled(tap);
 	chunk->offset = atomic_load_explicit(&slot->received, memory_order_relaxed);

@@ -40,6 +40,7 @@ struct worker {
 	bool cut;                /* the deadline has passed */
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
 	uint32_t bulk_turn;      /* counts chunks, so that all who send bulk get their turn */
+	uint64_t retry_msecs;    /* when to try again to read from starved clients; 0: none are */
 	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
 };
 
@@ -59,6 +60,8 @@ static int attach(struct worker *worker, const struct seat *seat)
 				   .deadline_msecs = seat->deadline_msecs };
 	if (!tap_init(&worker->tap, worker->part, seat->pipe_fd))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
+	if (part_in_hand(worker->part, worker->part->slot_count) == PART_NOBODY)
+		tap_abandon_in_hand(&worker->tap);
 	worker->epoll_fd = epoll_create1(0);
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
@@ -83,7 +86,7 @@ static void refuse(struct worker *worker, uint32_t index)
 static void adopt(struct worker *worker, const struct channel_message *message, int fd)
 {
 	uint32_t index = message->slots[0];
-	uint32_t in_hand = part_in_hand(worker->part);
+	uint32_t in_hand = part_in_hand(worker->part, worker->part->slot_count);
 
 	if (fd >= 0 && in_hand != PART_NOBODY && in_hand != index) {
 		close(fd); /* the chunk in hand must be settled first */
@@ -97,8 +100,6 @@ static void adopt(struct worker *worker, const struct channel_message *message, 
 		close(fd);
 		return;
 	}
-	if (in_hand == PART_NOBODY)
-		tap_abandon_in_hand(&worker->tap);
 	client_adopt(&worker->clients, index, fd);
 }
 
@@ -117,6 +118,8 @@ static void drain(struct worker *worker, uint64_t deadline_msecs)
 static void dismiss(struct worker *worker)
 {
 	worker->dismissed = true;
+	if (part_in_hand(worker->part, worker->part->slot_count) != PART_NOBODY)
+		tap_abandon_in_hand(&worker->tap); /* its descriptor will not come any more */
 	if (watch(worker, EPOLL_CTL_DEL, worker->seat->channel_fd, 0, CHANNEL_EVENT) != 0)
 		diag_errno("epoll_ctl");
 	drain(worker, clock_msecs() + (uint64_t)worker->seat->options->drain_timeout_msecs);
@@ -164,8 +167,12 @@ static void report_done(struct worker *worker)
 /* Writes the batch; while the pipe has no room nothing is received, and echoes go on. */
 static void flush(struct worker *worker)
 {
-	bool empty = tap_flush(&worker->tap);
+	bool empty;
 
+	/* What a predecessor had in hand is settled first: its place is where the batch ends now. */
+	if (part_in_hand(worker->part, worker->part->slot_count) != PART_NOBODY)
+		return;
+	empty = tap_flush(&worker->tap);
 	if (empty == worker->waits_for_pipe) {
 		int operation = empty ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;
 
@@ -196,7 +203,8 @@ static void keep_time(struct worker *worker)
 	struct clients *clients = &worker->clients;
 	uint64_t now;
 
-	if (worker->deadline_msecs == 0 && clients->drained_count == 0 && !clients->starved)
+	if (worker->deadline_msecs == 0 && worker->trim_msecs == 0 && worker->retry_msecs == 0 &&
+	    clients->drained_count == 0 && !clients->starved)
 		return;
 	now = clock_msecs();
 	if (worker->deadline_msecs != 0 && now >= worker->deadline_msecs)
@@ -209,8 +217,14 @@ static void keep_time(struct worker *worker)
 		clients_trim(clients);
 		worker->trim_msecs = 0;
 	}
-	if (clients->starved)
+	if (!clients->starved) {
+		worker->retry_msecs = 0;
+	} else if (worker->retry_msecs == 0) {
+		worker->retry_msecs = now + RETRY_MSECS;
+	} else if (now >= worker->retry_msecs) {
 		clients_resume(clients);
+		worker->retry_msecs = 0;
+	}
 }
 
 static int sooner(int timeout, uint64_t when)
@@ -231,8 +245,8 @@ static int timeout_msecs(const struct worker *worker)
 		timeout = sooner(timeout, worker->deadline_msecs);
 	if (worker->trim_msecs != 0)
 		timeout = sooner(timeout, worker->trim_msecs);
-	if (worker->clients.starved && (timeout < 0 || timeout > RETRY_MSECS))
-		timeout = RETRY_MSECS;
+	if (worker->retry_msecs != 0)
+		timeout = sooner(timeout, worker->retry_msecs);
 	return timeout;
 }
 

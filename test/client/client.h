@@ -68,6 +68,12 @@ void raise_descriptor_limit(void);
 /* Makes close() of this socket, by whatever means, send a reset. */
 void reset_on_close(int socket_fd);
 
+/*
+ * From now on loses so many of the segments that arrive for this socket, or for those that it accepts, by the
+ * kernel's own dice: data, acknowledgements and FINs alike.
+ */
+void lose_segments(int socket_fd, unsigned percent);
+
 /* Waits for events on a descriptor, returns those that came; fails after QUIET_MSECS. */
 short await(int fd, short events);
 

@@ -4,6 +4,8 @@
 # the factor by which it is longer than usual, and FIGURES, the file that gets its figures. A run can be
 # repeated with SEED.
 
+# shellcheck disable=SC2034 # what is not used here is for the tests
+
 # shellcheck source=test/helper.bash
 source "$(dirname "${BASH_SOURCE[0]}")/../helper.bash"
 
@@ -11,13 +13,17 @@ FAULT_ECHOD=${FAULT_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/fault/echod")}
 SWARM=$TEST_PROGRAMS/torture/swarm
 KILLER=$TEST_PROGRAMS/torture/killer
 PARTS=$TEST_PROGRAMS/torture/parts
+LOAD=${BENCH_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/bench")}/load
 SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
 
-# The signals that a test lets processes die of.
+# The signal that a test lets processes die of.
 DEADLY=9
 
+PATIENCE_SECONDS=100 # with what was begun before the tests
 if [ -n "${TORTURE:-}" ]; then
 	WAIT_SECONDS=300
+	PATIENCE_SECONDS=3000
 	export BATS_TEST_TIMEOUT=3600
 fi
 
@@ -45,8 +51,13 @@ figure() {
 # note TEXT: what the one who waits for the torture may see.
 note() {
 	if [ -n "${TORTURE:-}" ]; then
-		echo "# $1" >&3 || true
+		echo "# $1" 2>/dev/null >&3 || echo "# $1"
 	fi
+}
+
+# may_die_of SIGNAL: instead of SIGKILL.
+may_die_of() {
+	DEADLY=$1
 }
 
 # Deaths are what these tests are about, but not any death.
@@ -57,31 +68,82 @@ no_crash_report() {
 	fi
 }
 
-# at_once FUNCTION ARGUMENT...: calls the function once with each argument, all at the same time, each in a
-# folder and with a server of its own; fails if any of them does.
+# --- several at once ---
+
+# apart FOLDER SEED COMMAND...: runs the command in the background, with a folder and a server of its own, as a
+# test would. FOLDER.result gets what it says and FOLDER.status, at its end, its exit status.
+apart() {
+	(
+		trap - DEBUG # it costs much, and helps only where bats itself looks on
+		trap 'leave $?' EXIT
+		enter "$1" "$2"
+		"${@:3}"
+	) >"$1.result" 2>&1 3>&- &
+}
+
+# enter FOLDER SEED: the beginning of what runs apart.
+enter() {
+	mkdir "$1"
+	BATS_TEST_TMPDIR=$1
+	RANDOM=$2
+	setup
+}
+
+# leave STATUS: the end of what runs apart.
+leave() {
+	kill_started
+	if [ "$1" -ne 0 ] && [ -f "$ERR" ]; then
+		head -n 40 "$ERR"
+	fi
+	echo "$1" >"$TMP.status"
+}
+
+# succeeded FOLDER: waits for the end of what runs apart, and shows it if it has failed.
+succeeded() {
+	wait_until test -s "$1.status"
+	[ "$(cat "$1.status")" -eq 0 ] || {
+		echo "${1##*/}:"
+		cat "$1.result"
+		return 1
+	}
+}
+
+# at_once FUNCTION ARGUMENT...: calls the function once with each argument, all at the same time; fails if any of
+# them does.
 at_once() {
-	local argument
+	local argument seed=$RANDOM
 
 	for argument in "${@:2}"; do
-		(
-			trap kill_started EXIT
-			STARTED=()
-			TMP=$TMP/$argument
-			mkdir "$TMP"
-			ERR=$TMP/err
-			LOG=$TMP/log
-			"$1" "$argument"
-		) >"$TMP/$argument.result" 2>&1 3>&- &
+		apart "$TMP/$argument" "$((seed++))" "$1" "$argument"
 		started "$argument"
 	done
 	for argument in "${@:2}"; do
+		succeeded "$TMP/$argument"
 		await_end "${CLIENT_PID[$argument]}"
-		[ "$STATUS" -eq 0 ] || {
-			echo "$argument:"
-			cat "$TMP/$argument.result"
-			head -n 40 "$TMP/$argument/err"
-			return 1
-		}
+	done
+}
+
+# begin NAME COMMAND...: for setup_file, starts what takes its time, while the file's other tests run.
+begin() {
+	apart "$BATS_FILE_TMPDIR/$1" "$SEED" "${@:2}"
+	echo $! >"$BATS_FILE_TMPDIR/$1.pid"
+}
+
+# ends_well NAME: the test of what was begun.
+ends_well() {
+	WAIT_SECONDS=$PATIENCE_SECONDS succeeded "$BATS_FILE_TMPDIR/$1"
+}
+
+teardown_file() {
+	local file pid
+
+	for file in "$BATS_FILE_TMPDIR"/*.pid; do
+		[ -e "$file" ] || continue
+		pid=$(cat "$file")
+		if [ ! -e "${file%.pid}.status" ]; then
+			# shellcheck disable=SC2046 # a word for each process id
+			kill -KILL "$pid" $(descendants "$pid") 2>/dev/null || true
+		fi
 	done
 }
 
@@ -131,13 +193,26 @@ await_swarm() {
 	local line
 
 	await_client "$1"
+	count_work "$1"
+	line=$(tail -n 1 "$TMP/$1.out")
+	WORST_GAP=$(number_after gap "$line")
+	figure gap "$WORST_GAP"
+}
+
+# number_after WORD LINE
+number_after() {
+	grep -o "$1 [0-9]*" <<<"$2" | cut -d ' ' -f 2
+}
+
+# count_work NAME: a swarm or a stream that has ended has told how much it was.
+count_work() {
+	local line
+
 	line=$(tail -n 1 "$TMP/$1.out")
 	echo "$1: $line"
 	note "$1: $line"
 	figure connections "$(awk '{ print $1 }' <<<"$line")"
 	figure bytes "$(awk '{ print $3 }' <<<"$line")"
-	WORST_GAP=$(sed 's/.*worst gap \([0-9]*\) ms.*/\1/' <<<"$line")
-	figure gap "$WORST_GAP"
 }
 
 # is_exact NAME...: after stop_echod. The log has what the swarms of these names have sent, and the server's
@@ -178,7 +253,8 @@ kill_and_await() {
 	wait_until is_gone "$1"
 }
 
-# server_processes [NAME]: the server's processes, also such as have lost their parent: all have its stderr.
+# server_processes PATTERN: the server's processes of such a name, also those that have lost their parent: all
+# have its stderr.
 server_processes() {
 	local fd pid
 
@@ -186,14 +262,15 @@ server_processes() {
 		[ "$fd" -ef "$ERR" ] || continue
 		pid=${fd#/proc/}
 		pid=${pid%%/*}
-		if [ $# -eq 0 ] || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$1" ]; then
+		# shellcheck disable=SC2053 # a pattern
+		if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == $1 ]]; then
 			echo "$pid"
 		fi
 	done
 }
 
 nothing_is_left() {
-	[ -z "$(server_processes)" ]
+	[ -z "$(server_processes '*')" ]
 }
 
 # The open descriptors of the server's processes, in an order that does not depend on who was replaced.
@@ -240,7 +317,7 @@ has_tables() {
 
 # status ROW COLUMN: a figure of the last table. Rows: worker0, ..., workers, logger.
 status() {
-	sed -n 's/^echod: worker \([0-9]\)/echod: worker\1/p; /^echod: \(workers\|logger\) /p' "$ERR" |
+	sed -n 's/^echod: worker \([0-9]\)/echod: worker\1/p; s/^echod: workers /&- /p; /^echod: logger /p' "$ERR" |
 		awk -v row="$1" -v column="$2" '
 			BEGIN {
 				split("- name pid restarts clients received echoed dropped waiting", names)
@@ -263,6 +340,11 @@ status_is() {
 	[ "$(status_now "$2" "$3")" = "$1" ]
 }
 
+# What the server has written to stderr, but for where it listens and the tables.
+other_complaints() {
+	complaints | grep -v '^echod: \(process \|worker \|workers \|logger \|limits: \)'
+}
+
 # The bytes of buffers that are taken from --buffer-total, by the last table.
 status_buffers() {
 	sed -n 's/^echod: limits: .* clients, \([0-9]*\) of .*/\1/p' "$ERR" | tail -n 1
@@ -273,7 +355,13 @@ no_buffers_taken() {
 	[ "$(status_buffers)" -eq 0 ]
 }
 
-# --- upgrades ---
+# --- other binaries ---
+
+# on_a_fault_build SETTING: the server is to be one that fails on demand (test/fault/fault.c).
+on_a_fault_build() {
+	ECHOD=$FAULT_ECHOD
+	through env "$1"
+}
 
 # on_a_copy: the server is to run from a binary of its own, which can be replaced.
 on_a_copy() {
@@ -282,6 +370,11 @@ on_a_copy() {
 	mkdir -p "$TMP/bin"
 	cp "$ECHOD" "$BINARY"
 	ECHOD=$BINARY
+}
+
+# run_as NAME: by this name the server is to be started.
+run_as() {
+	ECHOD=$1
 }
 
 # replace_binary: puts the same program in another file in its place.

@@ -56,7 +56,8 @@ static uint64_t random_below(uint64_t limit)
 
 static void rest_usecs(uint64_t usecs)
 {
-	struct timespec rest = { .tv_sec = (time_t)(usecs / 1000000), .tv_nsec = (long)(usecs % 1000000) * 1000 };
+	struct timespec rest = { .tv_sec = (time_t)(usecs / 1000000),
+				 .tv_nsec = (long)(usecs % 1000000) * 1000 };
 
 	while (nanosleep(&rest, &rest) == -1 && errno == EINTR)
 		continue;
@@ -124,7 +125,8 @@ static bool read_stat(struct process *process)
 	fclose(file);
 	if (fields != 3)
 		return false;
-	process->age_msecs = now_msecs() - (int64_t)(start_ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+	process->age_msecs =
+		now_msecs() - (int64_t)(start_ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
 	return true;
 }
 
@@ -232,7 +234,8 @@ static unsigned kill_some(unsigned most)
 		if (is_among(victims, count, victim.pid) || kill(victim.pid, SIGKILL) == -1)
 			continue;
 		victims[count++] = victim.pid;
-		dynasty_of(&victim)->young_deaths = is_young(&victim) ? dynasty_of(&victim)->young_deaths + 1 : 0;
+		dynasty_of(&victim)->young_deaths =
+			is_young(&victim) ? dynasty_of(&victim)->young_deaths + 1 : 0;
 	}
 	for (unsigned i = 0; i < count; i++)
 		await_end(victims[i]);

@@ -56,8 +56,9 @@ static _Atomic uint64_t *counter(struct slot *slot)
 		const char *name;
 		_Atomic uint64_t *place;
 	} counters[] = {
-		{ "received", &slot->received },   { "sent", &slot->sent },           { "queued", &slot->queued },
-		{ "ring_base", &slot->ring_base }, { "ring_held", &slot->ring_held },
+		{ "received", &slot->received },   { "sent", &slot->sent },
+		{ "queued", &slot->queued },       { "ring_base", &slot->ring_base },
+		{ "ring_held", &slot->ring_held },
 	};
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {

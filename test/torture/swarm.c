@@ -21,7 +21,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/filter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,8 @@ struct connection {
 	int64_t since_usecs; /* it has waited for its echo since then */
 	uint32_t interest;   /* what epoll watches for */
 	bool lazy;
-	bool reading;        /* a lazy one's turn to read has come */
+	bool reading; /* a lazy one's turn to read has come */
+	bool connected;
 	bool half_closed;    /* our side */
 	struct payload out;  /* stands behind chunk */
 	struct payload back; /* stands at echoed */
@@ -59,14 +59,14 @@ struct connection {
 
 static struct {
 	struct target target;
-	unsigned count;          /* connections at the same time */
-	uint64_t bytes;          /* for each connection */
-	uint64_t chunk_bytes;    /* the largest */
-	uint64_t window;         /* the most that may be sent and not yet back */
-	uint64_t bytes_per_sec;  /* 0: as fast as it goes */
-	unsigned loss_percent;   /* of the segments */
+	unsigned count;         /* connections at the same time */
+	uint64_t bytes;         /* for each connection */
+	uint64_t chunk_bytes;   /* the largest */
+	uint64_t window;        /* the most that may be sent and not yet back */
+	uint64_t bytes_per_sec; /* 0: as fast as it goes */
+	unsigned loss_percent;  /* of the segments */
 	uint64_t seed;
-	FILE *manifest;          /* or NULL */
+	FILE *manifest; /* or NULL */
 	bool reset, urgent, lazy;
 } options = {
 	.count = 8,
@@ -111,21 +111,6 @@ static void watch(struct connection *connection, int operation, uint32_t interes
 
 /* ---- a connection's beginning and end ---- */
 
-/* Loses incoming segments, by the kernel's own dice: data, acknowledgements and FINs alike. */
-static void lose_segments(int socket_fd)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_RANDOM)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, UINT32_MAX / 100 * options.loss_percent, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
-
-	if (setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == -1)
-		fail_errno("SO_ATTACH_FILTER");
-}
-
 static void open_next(struct connection *connection)
 {
 	bool many = options.bytes != UINT64_MAX;
@@ -143,7 +128,7 @@ static void open_next(struct connection *connection)
 		target.segment_bytes = LAZY_SEGMENT_BYTES;
 	connection->socket_fd = target_connect(&target, true, many ? started : 0);
 	if (options.loss_percent)
-		lose_segments(connection->socket_fd);
+		lose_segments(connection->socket_fd, options.loss_percent);
 	watch(connection, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }
 
@@ -294,7 +279,7 @@ static void rewatch(struct connection *connection)
 {
 	uint32_t interest = may_read(connection) ? EPOLLIN : 0;
 
-	if (has_more(connection) && !paced)
+	if (!connection->connected || (has_more(connection) && !paced))
 		interest |= EPOLLOUT;
 	watch(connection, EPOLL_CTL_MOD, interest);
 }
@@ -303,6 +288,9 @@ static void serve(struct connection *connection, uint32_t events)
 {
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !receive_some(connection))
 		return;
+	connection->connected |= (events & EPOLLOUT) != 0;
+	if (connection->connected && stopping && !connection->half_closed)
+		half_close(connection);
 	if (events & EPOLLOUT && has_more(connection) && !send_some(connection))
 		return;
 	rewatch(connection);
@@ -323,7 +311,8 @@ static void stop(void)
 		fail_errno("epoll_ctl");
 	stopping = true;
 	for (unsigned i = 0; i < options.count; i++) {
-		if (!connections[i].half_closed)
+		/* What is still connecting has its turn when it is connected. */
+		if (connections[i].connected && !connections[i].half_closed)
 			half_close(&connections[i]);
 	}
 	rewatch_all();
@@ -431,7 +420,8 @@ int main(int argc, char *argv[])
 	loop();
 	if (options.manifest)
 		manifest_close(options.manifest);
-	say("%u connections, %" PRIu64 " bytes sent, %" PRIu64 " echoed, worst gap %" PRId64 " ms, seed %" PRIu64,
+	say("%u connections, %" PRIu64 " bytes sent, %" PRIu64 " echoed, worst gap %" PRId64
+	    " ms, seed %" PRIu64,
 	    ended, total_sent, total_echoed, worst_usecs / USECS_PER_MSEC, options.seed);
 	return 0;
 }
