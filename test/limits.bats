@@ -66,18 +66,24 @@ others_p99() {
 	"$LOAD" ping-pong -p "$PORT" -c 4 -b 64 -t 3 | sed 's/.* p99_us=\([0-9]*\).*/\1/'
 }
 
-@test "clients that never read leave the others' 99th percentile within 1.5 times of what it is without them" {
-	local alone beside best=1000000 name names=(s1 s2 s3 s4 s5 s6 s7 s8)
+some_are_dropped() {
+	reported 'echod: .*: echo buffer full, dropping'
+}
 
-	only_in_torture "it needs a machine that does nothing else"
+@test "clients that never read leave the others' 99th percentile within 1.5 times of what it is without them" {
+	local alone beside round best=1000000 name names=(s1 s2 s3 s4 s5 s6 s7 s8)
+
 	start_echod --buffer-total=8M
-	# Whatever else runs on the machine disturbs, so the best of some rounds counts.
-	for _ in 1 2 3 4 5; do
+	# Whatever else runs on the machine disturbs, so the best of some rounds counts, and the suite, which
+	# may run anywhere, only sees that the others are served and the memory is bounded.
+	for ((round = 0; round < $(by_length 1 5); round++)); do
 		alone=$(others_p99)
 		for name in "${names[@]}"; do
 			open_client "$name" "$CLIENT" stuck -b 16000000 "127.0.0.1:$PORT"
 		done
+		wait_until some_are_dropped
 		beside=$(others_p99)
+		[ "$(ring_memory)" -le $((8 << 20)) ]
 		note "99th percentile: $alone us alone, $beside us beside clients that never read"
 		[ $((1000 * beside / alone)) -ge "$best" ] || best=$((1000 * beside / alone))
 		for name in "${names[@]}"; do
@@ -86,7 +92,7 @@ others_p99() {
 		done
 	done
 	note "at best $best / 1000"
-	[ "$best" -le 1500 ]
+	[ -z "${TORTURE:-}" ] || [ "$best" -le 1500 ]
 	stop_echod
 }
 
@@ -222,12 +228,11 @@ processor_percent() {
 @test "1,000 idle clients take less than 1 % of a processor" {
 	local percent
 
-	only_in_torture "it measures for a while"
 	start_echod
 	open_client thousand "$CLIENT" hold -n 1000 "127.0.0.1:$PORT"
 	wait_until says thousand holding
 	# shellcheck disable=SC2046 # a word for each process id
-	percent=$(processor_percent 10 "$PID" $(children))
+	percent=$(processor_percent "$(by_length 2 10)" "$PID" $(children))
 	note "1,000 idle clients take $percent % of a processor"
 	[ "$percent" -lt 1 ]
 	await_client thousand

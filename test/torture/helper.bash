@@ -36,11 +36,6 @@ by_length() {
 	fi
 }
 
-# only_in_torture REASON
-only_in_torture() {
-	[ -n "${TORTURE:-}" ] || skip "make torture only: $1"
-}
-
 # figure NAME VALUE: for the summary of the torture.
 figure() {
 	if [ -n "${FIGURES:-}" ]; then
