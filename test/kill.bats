@@ -8,12 +8,15 @@ setup_file() {
 	begin loggers at_once kill_loggers file appended pipe
 }
 
+# Streams that keep the workers busy, for the test and its control.
+STREAMS=(-n 8 -c 2048 -w 65536 -k 10000)
+
 kill_workers() {
 	local kills
 
 	kills=$(by_length 200 2000)
 	start_echod --workers=8 --verbose
-	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
+	start_swarm streams "${STREAMS[@]}"
 	kill_at_random "$kills" -i 40 -t echod-worker
 	[ "$(status_now workers restarts)" -eq "$kills" ]
 	wait_until no_zombie
@@ -45,15 +48,12 @@ kill_loggers() {
 }
 
 @test "the control: without the repair from the kernel's counts the same test fails" {
-	local kills
-
 	on_a_fault_build ECHOD_OMIT=repair
 	start_echod --workers=8
-	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
-	for ((kills = 0; kills < 200; kills += 5)); do
-		kill_at_random 5 -i 40 -t echod-worker
-		! is_gone "${CLIENT_PID[streams]}" || break
-	done
+	start_swarm streams "${STREAMS[@]}"
+	kill_at_random 200 -i 40 -t echod-worker 3>&- &
+	started killer
+	wait_until is_gone "${CLIENT_PID[streams]}"
 	run ! await_client streams
 	grep 'the next byte of the echo is wrong$' "$TMP/streams.err"
 }
@@ -137,19 +137,16 @@ die_at() {
 }
 
 @test "workers and loggers killed while the binary is replaced again and again: exact" {
-	local upgrades
-
-	upgrades=$(by_length 4 100)
 	on_a_copy
 	start_echod --workers=4 --verbose
 	start_swarm streams -n 8 -c 16384 -w 65536 -k 10000
 	start_swarm half-closing -b 100000 -n 4 -k 2000
-	for ((i = 0; i < upgrades; i++)); do
-		kill_at_random 5 -i 40 -t echod-worker -t echod-logger 3>&- &
-		started killer
+	kill_at_random "$(by_length 20 500)" -i 100 -t echod-worker -t echod-logger 3>&- &
+	started killer
+	until is_gone "${CLIENT_PID[killer]}"; do
 		upgrade_echod 4
-		await_client killer
 	done
+	await_client killer
 	await_swarm streams
 	await_swarm half-closing
 	wait_until no_zombie

@@ -48,6 +48,28 @@ workers_hold() {
 	await_echod
 }
 
+# Reads a byte at a time, as the shell does from a pipe, so that what the pipes hold takes it seconds.
+read_slowly() {
+	local line
+
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+	done
+}
+
+@test "a log that is read slowly is waited for after --drain-timeout, and is whole" {
+	mkfifo "$TMP/pipe"
+	read_slowly <"$TMP/pipe" >"$TMP/log" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+	start_echod --workers=1 --no-echo --drain-timeout=0
+	awk 'BEGIN { for (i = 0; i < 9000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
+	stop_echod
+	await_end "${CLIENT_PID[log_reader]}"
+	grep -v '^New connection' "$TMP/log" | sed 's/^127[^ ]* //' | cmp - "$TMP/sent"
+}
+
 @test "a stdout that is closed from the start: one line, status 1" {
 	local status=0
 

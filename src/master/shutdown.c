@@ -97,15 +97,15 @@ static bool log_moves(struct master *master)
 }
 
 /*
- * One round of killing whoever has not finished; after the last one, the end. A logger that gets on,
- * however slowly its output is read, is waited for.
+ * One round of killing whoever has not finished; after the last one, the end. While the log gets on,
+ * however slowly it is read, there are workers that wait to add to it.
  */
 static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
 	ledger->patience_msecs = clock_msecs() + GRACE_MSECS;
-	if (log_moves(master) && ledger->phase == PHASE_LOGGING)
+	if (log_moves(master))
 		return;
 	ledger->kills++;
 	if (ledger->kills > KILLS_MAX) {

@@ -236,7 +236,7 @@ is_exact() {
 kill_at_random() {
 	local line
 
-	line=$("$KILLER" -s "$SEED" -n "$@" "$PID" 3>&-)
+	line=$("$KILLER" -s "$RANDOM" -n "$@" "$PID" 3>&-)
 	echo "$line"
 	note "$line"
 	figure kills "$1"
