@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -335,7 +334,6 @@ static int loop_discarding(struct logger *logger)
 static int attach(struct logger *logger, struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
-	struct sched_param no_priority = { .sched_priority = 0 };
 
 	*logger = (struct logger){
 		.seat = seat,
@@ -344,8 +342,6 @@ static int attach(struct logger *logger, struct seat *seat)
 	};
 	if (seat_take(seat) != 0)
 		return -1;
-	/* A record must not cost its writer the processor: the log can wait a moment, an echo can not. */
-	(void)sched_setscheduler(0, SCHED_BATCH, &no_priority); /* it works without, if that is not allowed */
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 

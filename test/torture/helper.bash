@@ -12,6 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../helper.bash"
 FAULT_ECHOD=${FAULT_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/fault/echod")}
 SWARM=$TEST_PROGRAMS/torture/swarm
 KILLER=$TEST_PROGRAMS/torture/killer
+LOSS=$TEST_PROGRAMS/torture/loss
 PARTS=$TEST_PROGRAMS/torture/parts
 LOAD=${BENCH_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/bench")}/load
 SEED=${SEED:-$RANDOM}

@@ -112,7 +112,7 @@ static FILE *open_proc(pid_t pid, const char *name)
 static bool read_stat(struct process *process)
 {
 	FILE *file = open_proc(process->pid, "stat");
-	unsigned long long start_ticks;
+	unsigned long long start_ticks = 0;
 	int fields;
 
 	if (!file)

@@ -1,10 +1,12 @@
 /*
- * parts: looks into the memory of a running server's workers, or damages it.
+ * parts: looks into the shared memory of a running server, or damages it.
  *
  *     parts rings PID                     the bytes of memory that echo buffers really take
  *     parts spoil PID PEER COUNTER BYTES  adds so many, which may be negative, to a counter of the
  *                                         connection from PEER: received, sent, queued, ring_base or
  *                                         ring_held
+ *
+ *     parts relayout PID                  gives the layout of the master's memory another number
  *
  * PID is the master's.
  */
@@ -22,15 +24,17 @@
 #include "../client/client.h"
 #include "common/address.h"
 #include "common/table.h"
+#include "master/ledger.h"
 
-/* What is done with each part; fd is its memory's file. */
-typedef void part_visit(int fd, struct part *part);
+/* What is done with a region of memory; fd is its file. */
+typedef void memory_visit(int fd, void *base);
 
 static uint64_t ring_bytes;
 
 /* Goes through the stretches of the file that have memory. */
-static void add_ring_memory(int fd, struct part *part)
+static void add_ring_memory(int fd, void *base)
 {
+	const struct part *part = base;
 	off_t at = (off_t)part->rings_at;
 
 	for (;;) {
@@ -68,8 +72,10 @@ static _Atomic uint64_t *counter(struct slot *slot)
 	fail("'%s' is not a counter", wanted_counter);
 }
 
-static void spoil(int fd, struct part *part)
+static void spoil(int fd, void *base)
 {
+	struct part *part = base;
+
 	(void)fd;
 	for (uint32_t i = 0; i < part->slot_count; i++) {
 		struct slot *slot = &part->slots[i];
@@ -82,7 +88,15 @@ static void spoil(int fd, struct part *part)
 	}
 }
 
-static void visit(const char *path, part_visit *what)
+static void change_layout(int fd, void *base)
+{
+	struct ledger *ledger = base;
+
+	(void)fd;
+	ledger->layout++;
+}
+
+static void visit(const char *path, memory_visit *what)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	struct stat status;
@@ -98,13 +112,14 @@ static void visit(const char *path, part_visit *what)
 	close(fd);
 }
 
-static void visit_all(const char *pid, part_visit *what)
+static void visit_all(const char *pid, const char *name, memory_visit *what)
 {
-	char path[512], target[64];
-	unsigned parts = 0;
+	char path[512], target[64], wanted[64];
+	unsigned found = 0;
 	struct dirent *entry;
 	DIR *folder;
 
+	snprintf(wanted, sizeof(wanted), "/memfd:%s ", name);
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	folder = opendir(path);
 	if (!folder)
@@ -115,28 +130,32 @@ static void visit_all(const char *pid, part_visit *what)
 		snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, entry->d_name);
 		length = readlink(path, target, sizeof(target) - 1);
 		target[length > 0 ? length : 0] = '\0';
-		if (strncmp(target, "/memfd:echod-worker ", strlen("/memfd:echod-worker ")) != 0)
+		if (strncmp(target, wanted, strlen(wanted)) != 0)
 			continue;
 		visit(path, what);
-		parts++;
+		found++;
 	}
 	closedir(folder);
-	if (!parts)
-		fail("process %s has no memory of workers", pid);
+	if (!found)
+		fail("process %s has no memory called %s", pid, name);
 }
 
 int main(int argc, char *argv[])
 {
 	if (argc == 3 && !strcmp(argv[1], "rings")) {
-		visit_all(argv[2], add_ring_memory);
+		visit_all(argv[2], "echod-worker", add_ring_memory);
 		say("%" PRIu64, ring_bytes);
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "relayout")) {
+		visit_all(argv[2], "echod-ledger", change_layout);
+		return 0;
+	}
 	if (argc != 6 || strcmp(argv[1], "spoil") != 0 || address_from_text(&wanted_peer, argv[3]) != 0)
-		fail("usage: parts rings PID, or parts spoil PID PEER COUNTER BYTES");
+		fail("usage: parts rings PID, spoil PID PEER COUNTER BYTES, or relayout PID");
 	wanted_counter = argv[4];
 	change_bytes = strtoll(argv[5], NULL, 10);
-	visit_all(argv[2], spoil);
+	visit_all(argv[2], "echod-worker", spoil);
 	if (spoiled != 1)
 		fail("%u connections from %s", spoiled, argv[3]);
 	return 0;

@@ -48,7 +48,7 @@ static void check_round_trips(void)
 
 static void check_pieces(void)
 {
-	uint8_t memory[CAPACITY];
+	uint8_t memory[CAPACITY] = { 0 };
 	struct ring ring = { .bytes = memory, .capacity = CAPACITY, .base = 5 };
 	struct iovec pieces[2];
 
@@ -72,7 +72,7 @@ static void check_reach(void)
 /* One byte of capacity is the smallest there may be. */
 static void check_smallest(void)
 {
-	uint8_t memory[1];
+	uint8_t memory[1] = { 0 };
 	struct ring ring = { .bytes = memory, .capacity = 1, .base = UINT64_MAX - 2 };
 
 	for (uint64_t from = UINT64_MAX - 2; from != 3; from++)
