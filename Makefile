@@ -136,7 +136,7 @@ TEST_ENVIRONMENT = BUILD='$(BUILD)' ECHOD='$(CURDIR)/$(BINARY)' TEST_PROGRAMS='$
 run: $(BINARY)
 	exec ./$(BINARY) $(ARGS)
 
-test: $(BINARY) test-programs fault
+test: $(BINARY) test-programs bench-programs fault
 	$(TEST_ENVIRONMENT) bats $(sort $(wildcard test/*.bats))
 
 bench: $(BINARY) bench-programs

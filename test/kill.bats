@@ -24,6 +24,7 @@ kill_workers() {
 	stop_echod
 	is_exact streams
 	deaths_are "$kills"
+	[ -z "$(other_complaints)" ]
 }
 
 deaths_are() {
@@ -45,6 +46,7 @@ kill_loggers() {
 	await_log
 	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
 	is_exact streams
+	[ -z "$(other_complaints)" ]
 }
 
 @test "the control: without the repair from the kernel's counts the same test fails" {
@@ -76,6 +78,7 @@ die_at() {
 	stop_echod
 	await_log
 	is_exact streams
+	[ -z "$(other_complaints)" ]
 }
 
 @test "a build that dies by itself between effect and commit, at each commit point in turn: exact" {
@@ -98,6 +101,7 @@ die_at() {
 	await_swarm urgent
 	stop_echod
 	is_exact lossy half-closing resetting urgent
+	[ -z "$(other_complaints)" ]
 }
 
 @test "short connections with kills and upgrades: no client sees an error, no slot and no descriptor is left" {
@@ -121,6 +125,7 @@ die_at() {
 	wait_until sorted_descriptor_counts_are "$before"
 	stop_echod
 	"$CLIENT" logsplit "$LOG" "$TMP/warm-up.sent" "$TMP/churn.sent" "$TMP/full.sent"
+	[ -z "$(other_complaints)" ]
 }
 
 @test "workers and loggers killed while the binary is replaced again and again: exact" {
@@ -140,6 +145,7 @@ die_at() {
 	wait_until no_zombie
 	stop_echod
 	is_exact streams half-closing
+	[ -z "$(other_complaints)" ]
 }
 
 @test "loggers killed at random: nothing is lost, torn or repeated in a file, an appended file and a pipe" {

@@ -65,7 +65,7 @@ no_other_children() {
 	await_swarm half-closing
 	stop_echod
 	is_exact streams half-closing
-	run ! grep -v ': closed, received ' <(complaints)
+	[ -z "$(other_complaints)" ]
 }
 
 # The inodes of the sockets that the master listens on.

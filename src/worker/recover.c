@@ -30,7 +30,7 @@ enum tcp_state {
 };
 
 /* Acknowledgements and data go on arriving while we ask; up to 11 repeats were seen under load. */
-enum { ATTEMPTS_MAX = 10000 };
+enum { ATTEMPTS_MAX = 10000, PEEKS_MAX = 4 };
 
 struct snapshot {
 	uint64_t tcp_received;
@@ -40,11 +40,44 @@ struct snapshot {
 	uint8_t state;
 };
 
+/*
+ * A closed connection's state hides whether the peer's FIN came before the end, a reset perhaps. But
+ * of the kernel's two ways to tell how much is unread, TCP_INQ counts a FIN and SIOCINQ does not
+ * (tcp_inq_hint() and tcp_inq()). The message that carries TCP_INQ is only peeked at. 1 or 0, or -1
+ * with errno.
+ */
+static int fin_before_close(int socket_fd, int unread)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec piece = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1 };
+	const struct cmsghdr *answer;
+	int on = 1, attempts = 0, unread_with_fin;
+	ssize_t peeked;
+
+	if (setsockopt(socket_fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)) != 0)
+		return -1;
+	do {
+		header.msg_control = control.bytes;
+		header.msg_controllen = sizeof(control.bytes);
+		peeked = recvmsg(socket_fd, &header, MSG_PEEK);
+	} while (peeked < 0 && ++attempts < PEEKS_MAX); /* a reset is reported once, ahead of the answer */
+	answer = CMSG_FIRSTHDR(&header);
+	if (peeked < 0 || answer == NULL || answer->cmsg_level != IPPROTO_TCP ||
+	    answer->cmsg_type != TCP_CM_INQ)
+		return -1;
+	memcpy(&unread_with_fin, CMSG_DATA(answer), sizeof(int));
+	return unread_with_fin > unread ? 1 : 0;
+}
+
 static bool peer_fin_arrived(uint8_t state)
 {
-	/* After a reset this is a guess, on the side that invents no byte. */
-	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_CLOSE_WAIT ||
-	       state == STATE_LAST_ACK || state == STATE_CLOSING;
+	return state == STATE_TIME_WAIT || state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK ||
+	       state == STATE_CLOSING;
 }
 
 static bool our_fin_sent(uint8_t state)
@@ -93,15 +126,20 @@ static int take_snapshot(int socket_fd, struct snapshot *snapshot)
 int recover_stream(int socket_fd, struct recovered *recovered)
 {
 	struct snapshot snapshot;
+	int peer_fin;
 
 	if (take_snapshot(socket_fd, &snapshot) != 0)
 		return -1;
+	recovered->closed = snapshot.state == STATE_CLOSE;
+	peer_fin = recovered->closed ? fin_before_close(socket_fd, snapshot.unread)
+				     : peer_fin_arrived(snapshot.state);
+	if (peer_fin < 0)
+		return -1;
 	recovered->received = snapshot.tcp_received - (uint64_t)snapshot.unread;
-	if (peer_fin_arrived(snapshot.state) && recovered->received > 0)
+	if (peer_fin && recovered->received > 0)
 		recovered->received--;
 	recovered->sent = snapshot.tcp_acked + (uint64_t)snapshot.unacked;
 	if (our_fin_sent(snapshot.state) && recovered->sent > 0)
 		recovered->sent--;
-	recovered->closed = snapshot.state == STATE_CLOSE;
 	return 0;
 }

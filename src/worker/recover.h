@@ -13,8 +13,7 @@
 struct recovered {
 	uint64_t received; /* bytes that were taken from the socket since it was accepted */
 	uint64_t sent;     /* bytes that were given to it */
-	bool closed;       /* the connection is over (TCP_CLOSE): `sent` is not known, and `received`, for
-	                    * which a reset hides whether end-of-file had come, may be one too few */
+	bool closed;       /* the connection is over (TCP_CLOSE), and `sent` is not known */
 };
 
 /*

@@ -336,9 +336,9 @@ status_is() {
 	[ "$(status_now "$2" "$3")" = "$1" ]
 }
 
-# What the server has written to stderr, but for where it listens and the tables.
+# What the server has written to stderr, but for where it listens, tables, deaths and ends of connections.
 other_complaints() {
-	complaints | grep -v '^echod: \(process \|worker \|workers \|logger \|limits: \)'
+	complaints | grep -v -e '^echod: \(process \|workers\? \|logger[: ]\|limits: \)' -e ': closed, received ' || true
 }
 
 # The bytes of buffers that are taken from --buffer-total, by the last table.
