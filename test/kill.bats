@@ -86,6 +86,21 @@ die_at() {
 	at_once die_at $(fault_points)
 }
 
+@test "a connection that is reset while its worker is dead: the log has every byte of it" {
+	# A worker dies in its second receive. What it echoed before is never read, so that the client's
+	# end is a reset, and it comes before another worker is started.
+	on_a_fault_build ECHOD_FAULT=receive:2:1
+	start_echod --workers=1
+	awk 'BEGIN { for (i = 0; i < 600; i++) printf "%049d\n", i }' >"$TMP/sent"
+	# shellcheck disable=SC2016 # the client's own argument
+	open_client resetting bash -c 'exec {socket}<>"/dev/tcp/127.0.0.1/$1" && cat >&"$socket"' client "$PORT"
+	cat "$TMP/sent" >&"${CLIENT_FEED[resetting]}"
+	wait_until deaths_are 1
+	await_client resetting
+	stop_echod
+	sed '1d; s/^127[^ ]* //' "$LOG" | cmp - "$TMP/sent"
+}
+
 @test "kills under loss, half-closes, resets and urgent bytes: exact" {
 	start_echod --workers=8 --verbose
 	# Without the right to trace the server only what it sends is lost.
