@@ -99,6 +99,7 @@ struct ledger {
 	uint64_t deadline_msecs; /* of the shutdown, by clock_msecs(); 0: none is going on */
 	uint64_t patience_msecs; /* when what has not finished then will be killed */
 	uint64_t stop_msecs;     /* when the shutdown was asked for */
+	uint32_t stop_signal;    /* by which signal; 0: by none */
 	uint64_t output_seen;    /* bytes of the log that were out when the shutdown last looked */
 	uint32_t kills;          /* rounds of killing what has not finished by the deadline */
 	uint32_t cut;            /* connections that the deadline cut */

@@ -27,7 +27,7 @@
 
 enum {
 	ACCEPT_MAX = 64,         /* connections accepted before anything else is looked at again */
-	SAME_REQUEST_MSECS = 50, /* timeout(1), for one, sends a signal to the process and to its group */
+	SAME_REQUEST_MSECS = 20, /* between two signals that mean one shutdown */
 	EXHAUSTED_MSECS = 100,   /* to wait when the system is out of descriptors or memory */
 };
 
@@ -71,7 +71,7 @@ static void accept_waiting(struct master *master, int listener_fd, int most)
 }
 
 /* Clients that the kernel has let in already are served, too, before the listeners close. */
-static void stop(struct master *master)
+static void stop(struct master *master, uint32_t signal_number)
 {
 	struct ledger *ledger = master->ledger;
 
@@ -80,6 +80,7 @@ static void stop(struct master *master)
 			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
 	}
 	ledger->stop_msecs = clock_msecs();
+	ledger->stop_signal = signal_number;
 	shutdown_begin(master);
 }
 
@@ -163,7 +164,7 @@ static void lose_output(struct master *master)
 	master->ledger->output_gone = true;
 	master->ledger->failed = true;
 	if (master->ledger->phase < PHASE_DRAINING)
-		stop(master);
+		stop(master, 0);
 }
 
 static void bury(struct master *master, const struct child_end *end)
@@ -218,6 +219,12 @@ static void replace_next(struct master *master)
 
 /* ---- signals ---- */
 
+/* timeout(1), for one, sends its signal to the process and at once to its group, too. */
+static bool is_same_request(const struct ledger *ledger, uint32_t number)
+{
+	return number == ledger->stop_signal && clock_msecs() - ledger->stop_msecs < SAME_REQUEST_MSECS;
+}
+
 static void handle_signal(struct master *master, uint32_t number)
 {
 	switch (number) {
@@ -232,8 +239,8 @@ static void handle_signal(struct master *master, uint32_t number)
 		break;
 	default: /* TERM, INT or HUP */
 		if (master->ledger->phase < PHASE_DRAINING) {
-			stop(master);
-		} else if (clock_msecs() - master->ledger->stop_msecs >= SAME_REQUEST_MSECS) {
+			stop(master, number);
+		} else if (!is_same_request(master->ledger, number)) {
 			master->ledger->failed = true;
 			shutdown_now(master);
 		}
