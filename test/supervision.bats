@@ -4,7 +4,6 @@
 load torture/helper
 
 setup_file() {
-	begin rare-attempts try_ever_less_often
 	begin replacement replace_at_once
 	begin poison close_what_crashes_workers
 	begin stopped-worker stop_a_worker
@@ -295,7 +294,7 @@ kill_in_order() {
 }
 
 @test "a worker that dies each time it is started is tried ever less often, and the others serve" {
-	ends_well rare-attempts
+	try_ever_less_often
 }
 
 @test "a worker that has lived for a second is replaced at once, and its client hardly notices" {
