@@ -67,13 +67,21 @@ fault_points() {
 
 # Three deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
 die_at() {
-	on_a_fault_build "ECHOD_FAULT=$1:25:3"
+	local every=25 kills=0
+
 	case $1 in
+	repair) every=2 ;;
 	relay | splice) log_through_a_pipe ;;
 	esac
+	on_a_fault_build "ECHOD_FAULT=$1:$every:3"
 	start_echod --workers=2 --verbose
 	start_swarm streams -z -n 4 -b 300000 -w 250000 -k 4000
-	wait_until deaths_are 3
+	# A successor alone comes by the repair, so it takes other deaths, too.
+	while [ "$1" = repair ] && ! deaths_are $((kills + 3)); do
+		kill_at_random 1 -i 50 -t echod-worker
+		kills=$((kills + 1))
+	done
+	wait_until deaths_are $((kills + 3))
 	await_swarm streams
 	stop_echod
 	await_log

@@ -22,7 +22,7 @@
 enum {
 	PIECES_MAX = 1024,             /* IOV_MAX */
 	PAUSE_MSECS = 1,               /* between reads, while the pipe is far from full */
-	PAUSE_LESS_BYTES = 128 * 1024, /* after a read of more, the next one follows at once */
+	PAUSE_LESS_BYTES = 16 * 1024, /* after a read of more, the next one follows at once */
 };
 
 struct logger {

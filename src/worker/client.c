@@ -15,6 +15,9 @@
 #include "options.h"
 #include "worker/recover.h"
 
+/* Of the clients that send without end, so many are served before epoll is asked again. */
+enum { BULK_SHARE = 4 };
+
 static struct slot *slot_at(const struct clients *clients, uint32_t index)
 {
 	return &clients->part->slots[index];
@@ -57,11 +60,14 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 		.tap = tap,
 		.epoll_fd = epoll_fd,
 		.each = calloc(count, sizeof(*clients->each)),
+		.ready.slots = calloc(count, sizeof(*clients->ready.slots)),
+		.bulk.slots = calloc(count, sizeof(*clients->bulk.slots)),
 		.finished = calloc(count, sizeof(*clients->finished)),
 		.drained = calloc(count, sizeof(*clients->drained)),
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
-	if (clients->each == NULL || clients->finished == NULL || clients->drained == NULL) {
+	if (clients->each == NULL || clients->ready.slots == NULL || clients->bulk.slots == NULL ||
+	    clients->finished == NULL || clients->drained == NULL) {
 		clients_release(clients);
 		errno = ENOMEM;
 		return -1;
@@ -74,6 +80,8 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 void clients_release(struct clients *clients)
 {
 	free(clients->each);
+	free(clients->ready.slots);
+	free(clients->bulk.slots);
 	free(clients->finished);
 	free(clients->drained);
 }
@@ -182,12 +190,10 @@ static void finish(struct clients *clients, uint32_t index)
 	struct client *client = &clients->each[index];
 
 	/* Closing alone would not end the registration: the master has a duplicate (epoll(7)). */
-	if (client->events != 0 && epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL) != 0)
+	if (client->watched && epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL) != 0)
 		diag_errno("epoll_ctl");
 	close(client->fd);
 	client->fd = -1;
-	client->events = 0;
-	client->starved = false;
 	clients->count--;
 	give_ring_back(clients, slot_at(clients, index));
 	clients->finished[clients->finished_count++] = index;
@@ -245,12 +251,26 @@ static bool passes(void)
 	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM;
 }
 
-static void count_sent(struct slot *slot, ssize_t result)
+/*
+ * Notes what came of sending `count` bytes. What a socket did not take for lack of room it asks for
+ * (EPOLLOUT) when the peer has acknowledged some; with nothing on the way, memory was short.
+ */
+static void count_sent(struct clients *clients, uint32_t index, size_t count, ssize_t result)
 {
-	if (result > 0)
+	struct client *client = &clients->each[index];
+	struct slot *slot = slot_at(clients, index);
+	int unacked;
+
+	if (result > 0) {
 		set(&slot->sent, get(&slot->sent) + (uint64_t)result);
-	else if (result < 0 && !passes())
+		client->writable = (size_t)result == count;
+	} else if (!passes()) {
 		slot_set(slot, SLOT_BROKEN);
+	} else {
+		client->writable = false;
+		if (ioctl(client->fd, SIOCOUTQ, &unacked) != 0 || unacked == 0)
+			clients->starved = true;
+	}
 }
 
 static ssize_t send_pieces(int fd, struct iovec *pieces, int piece_count)
@@ -273,7 +293,7 @@ static void echo(struct clients *clients, uint32_t index, size_t from, size_t co
 		ssize_t result = send_pieces(clients->each[index].fd, pieces, piece_count);
 
 		fault_point("send");
-		count_sent(slot, result);
+		count_sent(clients, index, count, result);
 		if (result > 0) {
 			from += (size_t)result;
 			count -= (size_t)result;
@@ -292,7 +312,7 @@ static void send_backlog(struct clients *clients, uint32_t index)
 	ssize_t result = send_pieces(clients->each[index].fd, pieces, piece_count);
 
 	fault_point("send-backlog");
-	count_sent(slot, result);
+	count_sent(clients, index, slot_backlog(slot), result);
 }
 
 /* ---- receiving ---- */
@@ -350,28 +370,40 @@ static bool announce(struct clients *clients, struct slot *slot)
 	return true;
 }
 
+/* Receives up to `room` bytes into the chunk in hand. */
+static ssize_t receive_pieces(struct clients *clients, int fd, size_t room)
+{
+	struct iovec pieces[CHUNK_PIECES_MAX];
+	int piece_count = tap_pieces(clients->tap, 0, room, pieces);
+
+	if (piece_count == 1)
+		return recv(fd, pieces[0].iov_base, pieces[0].iov_len, 0);
+	return readv(fd, pieces, piece_count);
+}
+
 static void receive(struct clients *clients, uint32_t index)
 {
+	struct client *client = &clients->each[index];
 	struct slot *slot = slot_at(clients, index);
-	struct iovec pieces[CHUNK_PIECES_MAX];
 	uint64_t room;
 	ssize_t result;
 
 	if (!announce(clients, slot) || tap_claim(clients->tap, slot) == NULL)
 		return;
 	/* Describing room for 64 KiB to the kernel costs as much as receiving a short message. */
-	room = clients->each[index].eager ? CHUNK_BYTES : tap_small_room(clients->tap);
+	room = client->eager ? CHUNK_BYTES : tap_small_room(clients->tap);
 	if (may_pause(clients, slot))
 		room = make_room(clients, slot, room);
 	if (room == 0) {
 		tap_withdraw(clients->tap);
-		clients->each[index].starved = clients->starved = true;
+		client->starved = clients->starved = true;
 		return;
 	}
-	result = readv(clients->each[index].fd, pieces, tap_pieces(clients->tap, 0, room, pieces));
+	result = receive_pieces(clients, client->fd, room);
 	fault_point("receive");
-	clients->each[index].eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
 	if (result > 0) {
+		client->readable = (uint64_t)result == room || client->until_empty;
+		client->eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
 		set(&slot->received, get(&slot->received) + (uint64_t)result);
 		settle(clients, index);
 		return;
@@ -379,6 +411,8 @@ static void receive(struct clients *clients, uint32_t index)
 	tap_withdraw(clients->tap);
 	if (result == 0)
 		slot_set(slot, SLOT_PEER_DONE);
+	else if (errno == EAGAIN)
+		client->readable = client->until_empty = client->eager = false;
 	else if (!passes())
 		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN);
 }
@@ -400,32 +434,40 @@ static bool is_over(const struct slot *slot)
 	return slot_has(slot, SLOT_PEER_DONE) && slot_has(slot, SLOT_SHUT | SLOT_BROKEN);
 }
 
-static void wait_for(struct clients *clients, uint32_t index)
+static bool has_work(const struct clients *clients, uint32_t index)
+{
+	const struct client *client = &clients->each[index];
+	const struct slot *slot = slot_at(clients, index);
+
+	return (client->readable && may_receive(clients, index)) ||
+	       (client->writable && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN));
+}
+
+static void add_to(struct queue *queue, uint32_t capacity, uint32_t index)
+{
+	queue->slots[(queue->first + queue->count++) % capacity] = index;
+}
+
+static uint32_t take_from(struct queue *queue, uint32_t capacity)
+{
+	uint32_t index = queue->slots[queue->first];
+
+	queue->first = (queue->first + 1) % capacity;
+	queue->count--;
+	return index;
+}
+
+/* Lets a client that has something to do wait for its turn. */
+static void enlist(struct clients *clients, uint32_t index)
 {
 	struct client *client = &clients->each[index];
-	struct slot *slot = slot_at(clients, index);
-	struct epoll_event event = { .data.u64 = client_event_data(clients, index) };
-	int operation = EPOLL_CTL_MOD;
 
-	if (may_receive(clients, index))
-		event.events |= EPOLLIN;
-	else if (!tap_is_open(clients->tap))
+	if (!tap_is_open(clients->tap))
 		clients->muted = true;
-	if (slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
-		event.events |= EPOLLOUT;
-	if (event.events == client->events)
+	if (client->listed || !has_work(clients, index))
 		return;
-	/* With nothing to wait for a registration would still report hang-ups, again and again. */
-	if (client->events == 0)
-		operation = EPOLL_CTL_ADD;
-	else if (event.events == 0)
-		operation = EPOLL_CTL_DEL;
-	if (epoll_ctl(clients->epoll_fd, operation, client->fd, &event) == 0) {
-		client->events = event.events;
-	} else {
-		diag_errno("epoll_ctl");
-		client_cut(clients, index);
-	}
+	client->listed = true;
+	add_to(client->eager ? &clients->bulk : &clients->ready, clients->part->slot_count, index);
 }
 
 /* Takes the connection to the state that its flags and counters ask for. */
@@ -444,27 +486,57 @@ static void advance(struct clients *clients, uint32_t index)
 		finish(clients, index);
 	} else {
 		note_if_drained(clients, index);
-		wait_for(clients, index);
+		enlist(clients, index);
 	}
 }
 
-bool client_is_eager(const struct clients *clients, uint32_t index)
+static void serve(struct clients *clients, uint32_t index)
 {
-	return clients->each[index].eager;
-}
-
-void client_serve(struct clients *clients, uint32_t index, uint32_t events)
-{
+	struct client *client = &clients->each[index];
 	struct slot *slot = slot_at(clients, index);
 
-	if (clients->each[index].fd < 0)
-		return;
-	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && slot_backlog(slot) > 0 &&
-	    !slot_has(slot, SLOT_BROKEN))
+	if (client->writable && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
 		send_backlog(clients, index);
-	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && may_receive(clients, index))
+	if (client->readable && may_receive(clients, index))
 		receive(clients, index);
 	advance(clients, index);
+}
+
+static void serve_some(struct clients *clients, struct queue *queue, uint32_t count)
+{
+	while (count-- > 0) {
+		uint32_t index = take_from(queue, clients->part->slot_count);
+
+		clients->each[index].listed = false;
+		if (clients->each[index].fd >= 0)
+			serve(clients, index);
+	}
+}
+
+bool clients_have_work(const struct clients *clients)
+{
+	return clients->ready.count > 0 || clients->bulk.count > 0;
+}
+
+void clients_serve(struct clients *clients)
+{
+	serve_some(clients, &clients->ready, clients->ready.count);
+	serve_some(clients, &clients->bulk, (clients->bulk.count + BULK_SHARE - 1) / BULK_SHARE);
+}
+
+void client_notice(struct clients *clients, uint32_t index, uint32_t events)
+{
+	struct client *client = &clients->each[index];
+
+	if (client->fd < 0)
+		return;
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
+		client->readable = true;
+	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
+		client->until_empty = true;
+	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+		client->writable = true;
+	enlist(clients, index);
 }
 
 void client_cut(struct clients *clients, uint32_t index)
@@ -494,8 +566,9 @@ void clients_resume(struct clients *clients)
 		if (clients->each[i].fd < 0)
 			continue;
 		clients->each[i].starved = false;
+		clients->each[i].writable = true;
 		announce(clients, slot_at(clients, i));
-		wait_for(clients, i);
+		enlist(clients, i);
 	}
 }
 
@@ -540,32 +613,66 @@ static void settle_in_hand(struct clients *clients, uint32_t index)
 		tap_withdraw(clients->tap);
 }
 
-void client_adopt(struct clients *clients, uint32_t index, int fd)
+/* Asks to be told of everything that happens from now on, once (EPOLLET, epoll(7)). */
+static void watch(struct clients *clients, uint32_t index)
+{
+	struct client *client = &clients->each[index];
+	struct epoll_event event = { .events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT | EPOLLET,
+				     .data.u64 = client_event_data(clients, index) };
+
+	client->watched = epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0;
+	if (!client->watched) {
+		diag_errno("epoll_ctl");
+		client_cut(clients, index);
+	}
+}
+
+/*
+ * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
+ * ask about one that was never announced: nothing was received on it.
+ */
+static bool take_over(struct clients *clients, uint32_t index)
 {
 	struct slot *slot = slot_at(clients, index);
 	const struct chunk *in_hand = NULL;
 	struct recovered truth;
 
+	if (slot_has(slot, SLOT_DAMAGED))
+		return false;
+	if (!slot_has(slot, SLOT_ANNOUNCED))
+		return true;
+	if (part_in_hand(clients->part, clients->part->slot_count) == index)
+		in_hand = tap_in_hand(clients->tap);
+	if (recover_stream(clients->each[index].fd, &truth) != 0 ||
+	    (!fault_omits("repair") && !repair(slot, &truth, in_hand)))
+		return false;
+	if (in_hand != NULL)
+		settle_in_hand(clients, index);
+	return true;
+}
+
+void client_adopt(struct clients *clients, uint32_t index, int fd)
+{
+	struct client *client = &clients->each[index];
+	struct slot *slot = slot_at(clients, index);
+
 	atomic_store(&clients->part->adopting, index);
 	fault_point("adopt");
-	clients->each[index].fd = fd;
+	*client = (struct client){ .fd = fd, .readable = true, .writable = true, .listed = client->listed };
 	clients->count++;
 	if (index >= clients->reach)
 		clients->reach = index + 1;
-	if (part_in_hand(clients->part, clients->part->slot_count) == index)
-		in_hand = tap_in_hand(clients->tap);
-	if (recover_stream(fd, &truth) != 0 || slot_has(slot, SLOT_DAMAGED) ||
-	    (!fault_omits("repair") && !repair(slot, &truth, in_hand))) {
+	if (!take_over(clients, index)) {
 		tell(slot, "connection and table disagree, closing");
 		slot_set(slot, SLOT_CUT | SLOT_BROKEN);
 		tap_abandon_in_hand(clients->tap);
-	} else if (in_hand != NULL) {
-		settle_in_hand(clients, index);
 	}
 	announce(clients, slot);
 	if (clients->draining)
 		client_drain(clients, index);
 	else
-		advance(clients, index);
+		serve(clients, index);
+	if (client->fd >= 0)
+		watch(clients, index);
 	atomic_store(&clients->part->adopting, PART_NOBODY);
 }

@@ -17,11 +17,22 @@
 
 /* What this process knows of the connection in a slot. */
 struct client {
-	int fd;          /* -1: not here */
-	uint32_t events; /* registered with epoll; 0: not registered */
-	bool starved;    /* not read from until memory may be free for what it sends (WHEN_FULL_PAUSE) */
-	bool drained;    /* stands in clients.drained */
-	bool eager;      /* its last receive was as large as it could be */
+	int fd;           /* -1: not here */
+	bool watched;     /* registered with epoll */
+	bool readable;    /* there may be something to receive */
+	bool writable;    /* the socket may have room */
+	bool until_empty; /* readable until a receive says that nothing is left: an end, or urgent data */
+	bool listed;      /* stands in a queue */
+	bool starved;     /* not read from until memory may be free for what it sends (WHEN_FULL_PAUSE) */
+	bool drained;     /* stands in clients.drained */
+	bool eager;       /* its last receive was a large one */
+};
+
+/* Slots, first in first out; each stands in at most once. */
+struct queue {
+	uint32_t *slots;
+	uint32_t first;
+	uint32_t count;
 };
 
 /* What all clients of a worker share. */
@@ -35,6 +46,8 @@ struct clients {
 	struct client *each; /* one for each slot of the part */
 	uint32_t count;      /* connections held here */
 	uint32_t reach;      /* one more than the highest slot ever adopted here */
+	struct queue ready;  /* those with something to do, which can be little */
+	struct queue bulk;   /* those with something to do that sent much before */
 	uint32_t *finished;  /* slots that are done as soon as the batch is flushed */
 	uint32_t finished_count;
 	uint32_t *drained; /* slots whose empty rings may still hold memory */
@@ -64,11 +77,17 @@ void clients_release(struct clients *clients);
  */
 void client_adopt(struct clients *clients, uint32_t index, int fd);
 
-/* Is it likely to have a large chunk to receive? */
-bool client_is_eager(const struct clients *clients, uint32_t index);
+/* Takes note of what epoll reported; clients_serve() does what there is to do. */
+void client_notice(struct clients *clients, uint32_t index, uint32_t events);
 
-/* Serves what epoll reported. */
-void client_serve(struct clients *clients, uint32_t index, uint32_t events);
+/* Is there something that clients_serve() could do at once? */
+bool clients_have_work(const struct clients *clients);
+
+/*
+ * Serves all who have something to do, one chunk each, but only a share of those who send without
+ * end. A short message would else wait for a large chunk of each of these.
+ */
+void clients_serve(struct clients *clients);
 
 /* From now on echoes only what has arrived already, then sends end-of-file. */
 void client_drain(struct clients *clients, uint32_t index);

@@ -19,7 +19,6 @@
 
 enum {
 	EVENTS_MAX = 256,
-	BULK_SHARE = 4,    /* of the large chunks that wait, a quarter is received at a time */
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
 	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
@@ -39,7 +38,6 @@ struct worker {
 	bool dismissed;          /* end-of-file on the channel: no more connections will come */
 	bool cut;                /* the deadline has passed */
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
-	uint32_t bulk_turn;      /* counts chunks, so that all who send bulk get their turn */
 	uint64_t retry_msecs;    /* when to try again to read from starved clients; 0: none are */
 	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
 };
@@ -241,6 +239,8 @@ static int timeout_msecs(const struct worker *worker)
 {
 	int timeout = -1;
 
+	if (clients_have_work(&worker->clients))
+		return 0;
 	if (worker->deadline_msecs != 0 && !worker->cut)
 		timeout = sooner(timeout, worker->deadline_msecs);
 	if (worker->trim_msecs != 0)
@@ -252,7 +252,7 @@ static int timeout_msecs(const struct worker *worker)
 
 /* ---- the loop ---- */
 
-static void serve(struct worker *worker, const struct epoll_event *event)
+static void dispatch(struct worker *worker, const struct epoll_event *event)
 {
 	uint32_t index = (uint32_t)event->data.u64;
 
@@ -260,39 +260,13 @@ static void serve(struct worker *worker, const struct epoll_event *event)
 		read_channel(worker);
 	else if (event->data.u64 != PIPE_EVENT &&
 		 event->data.u64 == client_event_data(&worker->clients, index))
-		client_serve(&worker->clients, index, event->events);
+		client_notice(&worker->clients, index, event->events);
 }
 
 static bool is_finished(const struct worker *worker)
 {
 	return worker->dismissed && worker->clients.count == 0 && worker->clients.finished_count == 0 &&
 	       tap_is_empty(&worker->tap);
-}
-
-static bool is_bulk(const struct worker *worker, const struct epoll_event *event)
-{
-	uint32_t index = (uint32_t)event->data.u64;
-
-	return index < worker->part->slot_count && client_is_eager(&worker->clients, index);
-}
-
-/*
- * Serves all who have little to say, and a share of those who send without end; epoll reports the
- * others again. Else a short message would wait for a large chunk of each of these.
- */
-static void serve_all(struct worker *worker, const struct epoll_event *events, int count)
-{
-	const struct epoll_event *bulk[EVENTS_MAX];
-	uint32_t bulk_count = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (is_bulk(worker, &events[i]))
-			bulk[bulk_count++] = &events[i];
-		else
-			serve(worker, &events[i]);
-	}
-	for (uint32_t i = 0; i * BULK_SHARE < bulk_count; i++)
-		serve(worker, bulk[worker->bulk_turn++ % bulk_count]);
 }
 
 static int loop(struct worker *worker)
@@ -304,7 +278,9 @@ static int loop(struct worker *worker)
 
 		if (count < 0 && errno != EINTR)
 			return -1;
-		serve_all(worker, events, count);
+		for (int i = 0; i < count; i++)
+			dispatch(worker, &events[i]);
+		clients_serve(&worker->clients);
 		keep_time(worker);
 		flush(worker);
 	}
