@@ -2,7 +2,6 @@
 #include "common/seat.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -41,18 +40,6 @@ static int close_others(const struct seat *seat)
 	return close_range((unsigned)keep[count - 1] + 1, ~0U, 0);
 }
 
-/*
- * A child that wakes does not push another process off its processor (sched(7)): it finds more to do
- * at once when its turn comes. On two processors shared with its clients, a worker so echoed a third
- * more short messages. Where that is not allowed, it works without.
- */
-static void yield_to_others(void)
-{
-	struct sched_param no_priority = { .sched_priority = 0 };
-
-	(void)sched_setscheduler(0, SCHED_BATCH, &no_priority);
-}
-
 int seat_take(struct seat *seat)
 {
 	bool is_logger = seat->relay_fds[0] >= 0;
@@ -60,7 +47,6 @@ int seat_take(struct seat *seat)
 	if (prctl(PR_SET_NAME, seat->name) != 0 || close_others(seat) != 0)
 		return -1;
 	seat->memory.fd = -1; /* the mapping is enough */
-	yield_to_others();
 	if (discard_standard(STDIN_FILENO) != 0)
 		return -1;
 	return is_logger ? 0 : discard_standard(STDOUT_FILENO);

@@ -20,8 +20,8 @@
 #include "options.h"
 
 enum {
-	PIECES_MAX = 1024,             /* IOV_MAX */
-	PAUSE_MSECS = 1,               /* between reads, while the pipe is far from full */
+	PIECES_MAX = 1024,            /* IOV_MAX */
+	PAUSE_MSECS = 1,              /* between reads, while little comes */
 	PAUSE_LESS_BYTES = 16 * 1024, /* after a read of more, the next one follows at once */
 };
 
@@ -298,7 +298,8 @@ static ssize_t read_pipe(struct logger *logger)
 
 /*
  * Lets records gather. A logger that waits in read() is woken by every write, which costs the workers
- * a quarter of their time where they share a processor with it; one that sleeps is not.
+ * a quarter of their time where they share a processor with it; one that sleeps is not. But where
+ * much comes, the pipe would be full before the pause is over.
  */
 static void pause_after(ssize_t bytes)
 {

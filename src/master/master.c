@@ -387,6 +387,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
 	if (prctl(PR_SET_NAME, "echod") != 0)
 		diag_errno("prctl");
+	startup_scheduling();
 	upgrade_note_program();
 	if (role == UPGRADE_NONE && startup_descriptors() != 0)
 		return 1;

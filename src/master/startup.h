@@ -18,6 +18,13 @@ int startup_descriptors(void);
 int startup_signals(void);
 
 /*
+ * A process of echod that wakes does not push another off its processor (SCHED_BATCH, sched(7)): it
+ * finds more to do at once when its turn comes. Whoever started it with another policy than the usual
+ * one wanted that, and it stays. The children inherit it. Never fails: without it all works as well.
+ */
+void startup_scheduling(void);
+
+/*
  * An ordinary start: opens the listeners, creates the ledger, the table and the pipes, and plans the
  * start of all children. -1 after a message.
  */

@@ -269,7 +269,7 @@ static void count_sent(struct clients *clients, uint32_t index, size_t count, ss
 	} else {
 		client->writable = false;
 		if (ioctl(client->fd, SIOCOUTQ, &unacked) != 0 || unacked == 0)
-			clients->starved = true;
+			client->starved = clients->starved = true;
 	}
 }
 
@@ -565,8 +565,9 @@ void clients_resume(struct clients *clients)
 	for (uint32_t i = 0; i < clients->reach; i++) {
 		if (clients->each[i].fd < 0)
 			continue;
+		if (clients->each[i].starved)
+			clients->each[i].writable = true;
 		clients->each[i].starved = false;
-		clients->each[i].writable = true;
 		announce(clients, slot_at(clients, i));
 		enlist(clients, i);
 	}
@@ -658,7 +659,14 @@ void client_adopt(struct clients *clients, uint32_t index, int fd)
 
 	atomic_store(&clients->part->adopting, index);
 	fault_point("adopt");
-	*client = (struct client){ .fd = fd, .readable = true, .writable = true, .listed = client->listed };
+	*client = (struct client){
+		.fd = fd,
+		.readable = true,
+		.writable = true,
+		/* What stands in a list, the slot's former client may have left there. */
+		.listed = client->listed,
+		.drained = client->drained,
+	};
 	clients->count++;
 	if (index >= clients->reach)
 		clients->reach = index + 1;

@@ -23,7 +23,7 @@ struct client {
 	bool writable;    /* the socket may have room */
 	bool until_empty; /* readable until a receive says that nothing is left: an end, or urgent data */
 	bool listed;      /* stands in a queue */
-	bool starved;     /* not read from until memory may be free for what it sends (WHEN_FULL_PAUSE) */
+	bool starved;     /* not read from until memory may be free for what it sends, or for its echo */
 	bool drained;     /* stands in clients.drained */
 	bool eager;       /* its last receive was a large one */
 };

@@ -7,6 +7,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -22,11 +23,13 @@ enum {
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
 	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
+	LINGER_USECS = 50, /* how long to look for more before sleeping */
+	LINGER_SKIP = 64,  /* where that was in vain again and again, so many waits go without it */
 };
 
-/* Event data that is no client's: no slot has this number. */
-#define CHANNEL_EVENT ((uint64_t)PART_NOBODY)
-#define PIPE_EVENT    ((uint64_t)PART_NOBODY - 1)
+/* Event data that is no client's: a client's has a generation in its upper half, which is never 0. */
+#define CHANNEL_EVENT ((uint64_t)1)
+#define PIPE_EVENT    ((uint64_t)2)
 
 struct worker {
 	const struct seat *seat;
@@ -40,7 +43,16 @@ struct worker {
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
 	uint64_t retry_msecs;    /* when to try again to read from starved clients; 0: none are */
 	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
+	uint64_t single;         /* event data, if the last event came alone and from a client; else 0 */
+	bool single_again;       /* so did the one before, and from the same client */
+	uint32_t linger_in_vain; /* doubles with each lingering that was in vain */
+	uint32_t linger_skip;    /* waits until the next lingering */
 };
+
+static bool is_client(uint64_t event_data)
+{
+	return event_data > UINT32_MAX;
+}
 
 static int watch(struct worker *worker, int operation, int fd, uint32_t events, uint64_t data)
 {
@@ -258,7 +270,7 @@ static void dispatch(struct worker *worker, const struct epoll_event *event)
 
 	if (event->data.u64 == CHANNEL_EVENT)
 		read_channel(worker);
-	else if (event->data.u64 != PIPE_EVENT &&
+	else if (is_client(event->data.u64) &&
 		 event->data.u64 == client_event_data(&worker->clients, index))
 		client_notice(&worker->clients, index, event->events);
 }
@@ -269,12 +281,56 @@ static bool is_finished(const struct worker *worker)
 	       tap_is_empty(&worker->tap);
 }
 
+/*
+ * Looks for events for a while without sleeping, but lets others go first. Being put to sleep and
+ * woken costs more than to echo a short message, on both sides; a client that waits for each echo
+ * gets 2.6 times as many, for less processor time each. Where messages come seldom that is in vain,
+ * and left out more and more often.
+ */
+static int linger(struct worker *worker, struct epoll_event *events)
+{
+	uint64_t start;
+	int count;
+
+	if (worker->linger_skip > 0) {
+		worker->linger_skip--;
+		return 0;
+	}
+	start = clock_usecs();
+	do {
+		sched_yield(); /* cannot fail: sched_yield(2) */
+		count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, 0);
+	} while (count == 0 && clock_usecs() - start < LINGER_USECS);
+	if (count != 0)
+		worker->linger_in_vain = 0;
+	else if (worker->linger_in_vain < LINGER_SKIP)
+		worker->linger_in_vain = worker->linger_in_vain * 2 + 1;
+	worker->linger_skip = worker->linger_in_vain;
+	return count;
+}
+
+/* With several clients at work sleeping pays: then there is more to do at once. */
+static int await_events(struct worker *worker, struct epoll_event *events)
+{
+	int timeout = timeout_msecs(worker);
+	uint64_t single = worker->single;
+	int count = 0;
+
+	if (timeout != 0 && worker->single_again)
+		count = linger(worker, events);
+	if (count == 0)
+		count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout);
+	worker->single = count == 1 && is_client(events[0].data.u64) ? events[0].data.u64 : 0;
+	worker->single_again = worker->single != 0 && worker->single == single;
+	return count;
+}
+
 static int loop(struct worker *worker)
 {
 	struct epoll_event events[EVENTS_MAX];
 
 	while (!is_finished(worker)) {
-		int count = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, timeout_msecs(worker));
+		int count = await_events(worker, events);
 
 		if (count < 0 && errno != EINTR)
 			return -1;
