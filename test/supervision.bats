@@ -6,6 +6,7 @@ load torture/helper
 setup_file() {
 	begin replacement replace_at_once
 	begin poison close_what_crashes_workers
+	begin crashes survive_single_crashes
 	begin stopped-worker stop_a_worker
 	begin stopped-logger stop_the_logger
 	begin stopped-all stop_all_children
@@ -152,6 +153,34 @@ damage() {
 @test "a connection that does not fit its slot is closed and reported, and the others are served" {
 	at_once damage received:1000 received:-1 sent:1 sent:-1 queued:1000000000000 queued:2000000 \
 		ring_held:1000000000000
+}
+
+survive_single_crashes() {
+	local crashes
+
+	may_die_of '[69]'
+	ulimit -c 0
+	# Of the adoptions of the one connection every other one goes wrong, and a SIGKILL asks for the next.
+	on_a_fault_build ECHOD_FAULT=adopt:2:4:6
+	start_echod --workers=1
+	open_client a nc -N 127.0.0.1 "$PORT"
+	wait_until has_accepted 1
+	for crashes in 1 2 3 4; do
+		feed a .
+		echo -n . >>"$TMP/fed"
+		wait_until cmp -s "$TMP/fed" "$TMP/a.out"
+		kill_and_await "$(processes echod-worker)"
+		wait_until has_crashed "$crashes"
+	done
+	feed a .
+	wait_until got a .....
+	await_client a
+	stop_echod
+	[ -z "$(other_complaints)" ]
+}
+
+has_crashed() {
+	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }
 
 stop_a_worker() {
@@ -302,6 +331,10 @@ kill_in_order() {
 
 @test "a connection whose adoption crashes a worker three times in a row is closed and reported" {
 	ends_well poison
+}
+
+@test "a connection whose adoption crashes workers again and again, but not in a row, is kept" {
+	ends_well crashes
 }
 
 @test "a stopped worker holds up neither the other workers nor the end" {
