@@ -270,8 +270,7 @@ static void dispatch(struct worker *worker, const struct epoll_event *event)
 
 	if (event->data.u64 == CHANNEL_EVENT)
 		read_channel(worker);
-	else if (is_client(event->data.u64) &&
-		 event->data.u64 == client_event_data(&worker->clients, index))
+	else if (is_client(event->data.u64) && event->data.u64 == client_event_data(&worker->clients, index))
 		client_notice(&worker->clients, index, event->events);
 }
 
