@@ -65,28 +65,35 @@ fault_points() {
 	grep -ho 'fault_point("[a-z-]*")' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
 }
 
-# Three deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
+# Deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
 die_at() {
-	local every=25 kills=0
+	local fault=$1:25:3 died=(deaths_are 3)
 
 	case $1 in
-	repair) every=2 ;;
 	relay | splice) log_through_a_pipe ;;
+	repair)
+		# Only a successor comes by, so it takes other deaths, too. These are told apart by the signal.
+		may_die_of '[69]'
+		ulimit -c 0
+		fault=$1:1:2:6 died=(aborts_are 2)
+		;;
 	esac
-	on_a_fault_build "ECHOD_FAULT=$1:$every:3"
+	on_a_fault_build "ECHOD_FAULT=$fault"
 	start_echod --workers=2 --verbose
 	start_swarm streams -z -n 4 -b 300000 -w 250000 -k 4000
-	# A successor alone comes by the repair, so it takes other deaths, too.
-	while [ "$1" = repair ] && ! deaths_are $((kills + 3)); do
+	while [ "$1" = repair ] && ! "${died[@]}"; do
 		kill_at_random 1 -i 50 -t echod-worker
-		kills=$((kills + 1))
 	done
-	wait_until deaths_are $((kills + 3))
+	wait_until "${died[@]}"
 	await_swarm streams
 	stop_echod
 	await_log
 	is_exact streams
 	[ -z "$(other_complaints)" ]
+}
+
+aborts_are() {
+	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }
 
 @test "a build that dies by itself between effect and commit, at each commit point in turn: exact" {

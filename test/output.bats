@@ -70,6 +70,27 @@ read_slowly() {
 	grep -v '^New connection' "$TMP/log" | sed 's/^127[^ ]* //' | cmp - "$TMP/sent"
 }
 
+@test "while the log is read more slowly than clients send, each has its turn, and a late one, too" {
+	local megabytes=0
+
+	stall_stdout
+	start_echod --workers=1 --output=plain
+	open_client crowd "$CLIENT" stream -e -n 60 -c 65536 -w 1000000 "127.0.0.1:$PORT"
+	head -c 32M <&"$HELD" >/dev/null
+	open_client late nc -N 127.0.0.1 "$PORT"
+	feed late "$(printf '%020000d' 7)"
+	until [ "$(stat -c %s "$TMP/late.out")" -eq 20000 ]; do
+		[ "$((megabytes++))" -lt 256 ]
+		head -c 1M <&"$HELD" >/dev/null
+	done
+	end_input late
+	cat <&"$HELD" >/dev/null 3>&- &
+	started log_reader
+	await_client late
+	stop_echod
+	await_client crowd
+}
+
 @test "a stdout that is closed from the start: one line, status 1" {
 	local status=0
 

@@ -298,8 +298,8 @@ static ssize_t read_pipe(struct logger *logger)
 
 /*
  * Lets records gather. A logger that waits in read() is woken by every write, which costs the workers
- * a quarter of their time where they share a processor with it; one that sleeps is not. But where
- * much comes, the pipe would be full before the pause is over.
+ * a quarter of their time where they share a processor with it; one that sleeps is not. But at
+ * the rate of a fast stream the pipe is full before a pause is over, and the workers wait.
  */
 static void pause_after(ssize_t bytes)
 {

@@ -15,7 +15,7 @@
 #include "options.h"
 #include "worker/recover.h"
 
-/* Of the clients that send without end, so many are served before epoll is asked again. */
+/* Of the clients that send without end, one in so many is served before epoll is asked again. */
 enum { BULK_SHARE = 4 };
 
 static struct slot *slot_at(const struct clients *clients, uint32_t index)
@@ -42,6 +42,19 @@ static void tell(const struct slot *slot, const char *what)
 	diag("%s: %s", peer, what);
 }
 
+/* Sets up what is known of a slot's client. What stands in a list, a former one may have left there. */
+static void reset(struct client *client, int fd)
+{
+	*client = (struct client){
+		.fd = fd,
+		.readable = true,
+		.writable = true,
+		.listed = client->listed,
+		.muted = client->muted,
+		.drained = client->drained,
+	};
+}
+
 uint64_t client_event_data(const struct clients *clients, uint32_t index)
 {
 	return (uint64_t)slot_at(clients, index)->generation << 32 | index;
@@ -62,18 +75,19 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 		.each = calloc(count, sizeof(*clients->each)),
 		.ready.slots = calloc(count, sizeof(*clients->ready.slots)),
 		.bulk.slots = calloc(count, sizeof(*clients->bulk.slots)),
+		.muted.slots = calloc(count, sizeof(*clients->muted.slots)),
 		.finished = calloc(count, sizeof(*clients->finished)),
 		.drained = calloc(count, sizeof(*clients->drained)),
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
 	if (clients->each == NULL || clients->ready.slots == NULL || clients->bulk.slots == NULL ||
-	    clients->finished == NULL || clients->drained == NULL) {
+	    clients->muted.slots == NULL || clients->finished == NULL || clients->drained == NULL) {
 		clients_release(clients);
 		errno = ENOMEM;
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++)
-		clients->each[i].fd = -1;
+		reset(&clients->each[i], -1);
 	return 0;
 }
 
@@ -82,6 +96,7 @@ void clients_release(struct clients *clients)
 	free(clients->each);
 	free(clients->ready.slots);
 	free(clients->bulk.slots);
+	free(clients->muted.slots);
 	free(clients->finished);
 	free(clients->drained);
 }
@@ -193,7 +208,7 @@ static void finish(struct clients *clients, uint32_t index)
 	if (client->watched && epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL) != 0)
 		diag_errno("epoll_ctl");
 	close(client->fd);
-	client->fd = -1;
+	reset(client, -1);
 	clients->count--;
 	give_ring_back(clients, slot_at(clients, index));
 	clients->finished[clients->finished_count++] = index;
@@ -253,7 +268,8 @@ static bool passes(void)
 
 /*
  * Notes what came of sending `count` bytes. What a socket did not take for lack of room it asks for
- * (EPOLLOUT) when the peer has acknowledged some; with nothing on the way, memory was short.
+ * (EPOLLOUT) when the peer has acknowledged some. With nothing on the way, memory was short: then it
+ * asks for more at once, and in vain.
  */
 static void count_sent(struct clients *clients, uint32_t index, size_t count, ssize_t result)
 {
@@ -269,7 +285,7 @@ static void count_sent(struct clients *clients, uint32_t index, size_t count, ss
 	} else {
 		client->writable = false;
 		if (ioctl(client->fd, SIOCOUTQ, &unacked) != 0 || unacked == 0)
-			client->starved = clients->starved = true;
+			client->stalled = clients->starved = true;
 	}
 }
 
@@ -344,14 +360,22 @@ static bool may_pause(const struct clients *clients, const struct slot *slot)
 	       get(&slot->received) < get(&slot->echo_limit);
 }
 
-static bool may_receive(const struct clients *clients, uint32_t index)
+/* Is there, or may there be, something to receive that has a place to go to? */
+static bool wants_to_receive(const struct clients *clients, uint32_t index)
+{
+	const struct client *client = &clients->each[index];
+	const struct slot *slot = slot_at(clients, index);
+
+	if (!client->readable || client->starved || slot_has(slot, SLOT_PEER_DONE | SLOT_CUT))
+		return false;
+	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
+}
+
+static bool may_send(const struct clients *clients, uint32_t index)
 {
 	const struct slot *slot = slot_at(clients, index);
 
-	if (slot_has(slot, SLOT_PEER_DONE | SLOT_CUT) || !tap_is_open(clients->tap) ||
-	    clients->each[index].starved)
-		return false;
-	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
+	return clients->each[index].writable && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN);
 }
 
 /*
@@ -434,15 +458,6 @@ static bool is_over(const struct slot *slot)
 	return slot_has(slot, SLOT_PEER_DONE) && slot_has(slot, SLOT_SHUT | SLOT_BROKEN);
 }
 
-static bool has_work(const struct clients *clients, uint32_t index)
-{
-	const struct client *client = &clients->each[index];
-	const struct slot *slot = slot_at(clients, index);
-
-	return (client->readable && may_receive(clients, index)) ||
-	       (client->writable && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN));
-}
-
 static void add_to(struct queue *queue, uint32_t capacity, uint32_t index)
 {
 	queue->slots[(queue->first + queue->count++) % capacity] = index;
@@ -457,17 +472,23 @@ static uint32_t take_from(struct queue *queue, uint32_t capacity)
 	return index;
 }
 
-/* Lets a client that has something to do wait for its turn. */
+/* Lets a client that has something to do wait for its turn; one that is to be received from, for the pipe. */
 static void enlist(struct clients *clients, uint32_t index)
 {
 	struct client *client = &clients->each[index];
+	uint32_t capacity = clients->part->slot_count;
+	bool receives = wants_to_receive(clients, index);
 
-	if (!tap_is_open(clients->tap))
-		clients->muted = true;
-	if (client->listed || !has_work(clients, index))
-		return;
-	client->listed = true;
-	add_to(client->eager ? &clients->bulk : &clients->ready, clients->part->slot_count, index);
+	if (receives && !tap_is_open(clients->tap)) {
+		receives = false;
+		if (!client->muted)
+			add_to(&clients->muted, capacity, index);
+		client->muted = true;
+	}
+	if ((receives || may_send(clients, index)) && !client->listed) {
+		client->listed = true;
+		add_to(client->eager ? &clients->bulk : &clients->ready, capacity, index);
+	}
 }
 
 /* Takes the connection to the state that its flags and counters ask for. */
@@ -492,36 +513,41 @@ static void advance(struct clients *clients, uint32_t index)
 
 static void serve(struct clients *clients, uint32_t index)
 {
-	struct client *client = &clients->each[index];
-	struct slot *slot = slot_at(clients, index);
-
-	if (client->writable && slot_backlog(slot) > 0 && !slot_has(slot, SLOT_BROKEN))
+	if (may_send(clients, index))
 		send_backlog(clients, index);
-	if (client->readable && may_receive(clients, index))
+	if (wants_to_receive(clients, index) && tap_is_open(clients->tap))
 		receive(clients, index);
 	advance(clients, index);
 }
 
-static void serve_some(struct clients *clients, struct queue *queue, uint32_t count)
+static void serve_next(struct clients *clients, struct queue *queue)
 {
-	while (count-- > 0) {
-		uint32_t index = take_from(queue, clients->part->slot_count);
+	uint32_t index = take_from(queue, clients->part->slot_count);
+	struct client *client = &clients->each[index];
 
-		clients->each[index].listed = false;
-		if (clients->each[index].fd >= 0)
-			serve(clients, index);
-	}
+	if (queue == &clients->muted)
+		client->muted = false;
+	else
+		client->listed = false;
+	if (client->fd >= 0)
+		serve(clients, index);
 }
 
 bool clients_have_work(const struct clients *clients)
 {
-	return clients->ready.count > 0 || clients->bulk.count > 0;
+	return clients->ready.count > 0 || clients->bulk.count > 0 ||
+	       (clients->muted.count > 0 && tap_is_open(clients->tap));
 }
 
 void clients_serve(struct clients *clients)
 {
-	serve_some(clients, &clients->ready, clients->ready.count);
-	serve_some(clients, &clients->bulk, (clients->bulk.count + BULK_SHARE - 1) / BULK_SHARE);
+	/* Who has waited longest for the pipe comes first, and keeps its place if there is no room again. */
+	for (uint32_t left = clients->muted.count; left > 0 && tap_is_open(clients->tap); left--)
+		serve_next(clients, &clients->muted);
+	for (uint32_t left = clients->ready.count; left > 0; left--)
+		serve_next(clients, &clients->ready);
+	for (uint32_t left = (clients->bulk.count + BULK_SHARE - 1) / BULK_SHARE; left > 0; left--)
+		serve_next(clients, &clients->bulk);
 }
 
 void client_notice(struct clients *clients, uint32_t index, uint32_t events)
@@ -534,7 +560,7 @@ void client_notice(struct clients *clients, uint32_t index, uint32_t events)
 		client->readable = true;
 	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
 		client->until_empty = true;
-	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+	if (events & (EPOLLERR | EPOLLHUP) || (events & EPOLLOUT && !client->stalled))
 		client->writable = true;
 	enlist(clients, index);
 }
@@ -558,17 +584,16 @@ void client_drain(struct clients *clients, uint32_t index)
 	advance(clients, index);
 }
 
-void clients_resume(struct clients *clients)
+void clients_retry(struct clients *clients)
 {
-	clients->muted = false;
 	clients->starved = false;
 	for (uint32_t i = 0; i < clients->reach; i++) {
-		if (clients->each[i].fd < 0)
+		struct client *client = &clients->each[i];
+
+		if (client->fd < 0 || !(client->starved || client->stalled))
 			continue;
-		if (clients->each[i].starved)
-			clients->each[i].writable = true;
-		clients->each[i].starved = false;
-		announce(clients, slot_at(clients, i));
+		client->writable |= client->stalled;
+		client->starved = client->stalled = false;
 		enlist(clients, i);
 	}
 }
@@ -659,14 +684,7 @@ void client_adopt(struct clients *clients, uint32_t index, int fd)
 
 	atomic_store(&clients->part->adopting, index);
 	fault_point("adopt");
-	*client = (struct client){
-		.fd = fd,
-		.readable = true,
-		.writable = true,
-		/* What stands in a list, the slot's former client may have left there. */
-		.listed = client->listed,
-		.drained = client->drained,
-	};
+	reset(client, fd);
 	clients->count++;
 	if (index >= clients->reach)
 		clients->reach = index + 1;

@@ -22,8 +22,10 @@ struct client {
 	bool readable;    /* there may be something to receive */
 	bool writable;    /* the socket may have room */
 	bool until_empty; /* readable until a receive says that nothing is left: an end, or urgent data */
-	bool listed;      /* stands in a queue */
-	bool starved;     /* not read from until memory may be free for what it sends, or for its echo */
+	bool listed;      /* stands in one of clients.ready and clients.bulk */
+	bool muted;       /* stands in clients.muted */
+	bool starved;     /* not received from until memory may be free for what it sends (WHEN_FULL_PAUSE) */
+	bool stalled;     /* not sent to until the kernel may have memory for that */
 	bool drained;     /* stands in clients.drained */
 	bool eager;       /* its last receive was a large one */
 };
@@ -48,13 +50,13 @@ struct clients {
 	uint32_t reach;      /* one more than the highest slot ever adopted here */
 	struct queue ready;  /* those with something to do, which can be little */
 	struct queue bulk;   /* those with something to do that sent much before */
+	struct queue muted;  /* those not received from until the pipe has room */
 	uint32_t *finished;  /* slots that are done as soon as the batch is flushed */
 	uint32_t finished_count;
 	uint32_t *drained; /* slots whose empty rings may still hold memory */
 	uint32_t drained_count;
 	bool draining; /* a shutdown: finish what has arrived */
-	bool muted;    /* some client is not read from until the pipe has room */
-	bool starved;  /* some client is starved */
+	bool starved;  /* some client is starved or stalled */
 	uint64_t page_bytes;
 };
 
@@ -70,10 +72,10 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 void clients_release(struct clients *clients);
 
 /*
- * Takes over the connection of a slot, whoever served it before: repairs its counters from the
- * kernel's, settles the chunk in hand if it is this connection's, and waits for events. The
- * descriptor is the client's from now on. A slot that does not fit its connection is closed and
- * reported.
+ * Takes over the connection of a slot, whoever served it before: brings its counters up to the
+ * kernel's, settles the chunk in hand if it is this connection's, and serves it once, so that it may
+ * be finished already. The descriptor is the client's from now on. A slot that does not fit its
+ * connection is closed and reported.
  */
 void client_adopt(struct clients *clients, uint32_t index, int fd);
 
@@ -85,7 +87,7 @@ bool clients_have_work(const struct clients *clients);
 
 /*
  * Serves all who have something to do, one chunk each, but only a share of those who send without
- * end. A short message would else wait for a large chunk of each of these.
+ * end: a short message would else wait for a large chunk of each of these.
  */
 void clients_serve(struct clients *clients);
 
@@ -95,8 +97,8 @@ void client_drain(struct clients *clients, uint32_t index);
 /* Closes the connection as it is. */
 void client_cut(struct clients *clients, uint32_t index);
 
-/* Tries again to read from all that were muted or starved. */
-void clients_resume(struct clients *clients);
+/* Has all that were starved or stalled try again. */
+void clients_retry(struct clients *clients);
 
 /*
  * Counts this worker's account in the budget anew; before the first adoption. A slot that cannot be

@@ -65,7 +65,7 @@ static bool is_full(const struct tap *tap)
 
 bool tap_is_open(const struct tap *tap)
 {
-	return !tap->is_blocked || !is_full(tap);
+	return !tap->is_blocked;
 }
 
 bool tap_is_empty(const struct tap *tap)

@@ -44,7 +44,7 @@ struct tap {
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd);
 
-/* Would tap_claim() succeed? Not while much waits and the pipe has no room. */
+/* May more be claimed? Not while the pipe has no room for what waits. */
 bool tap_is_open(const struct tap *tap);
 
 /* Is nothing left to be flushed? */

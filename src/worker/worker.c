@@ -21,10 +21,10 @@
 enum {
 	EVENTS_MAX = 256,
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
-	RETRY_MSECS = 20,  /* between attempts to read from clients for which there was no memory */
+	RETRY_MSECS = 20,  /* between attempts to serve clients for which there was no memory */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
 	LINGER_USECS = 50, /* how long to look for more before sleeping */
-	LINGER_SKIP = 64,  /* where that was in vain again and again, so many waits go without it */
+	LINGER_SKIP = 63,  /* where that was in vain again and again, so many waits go without it */
 };
 
 /* Event data that is no client's: a client's has a generation in its upper half, which is never 0. */
@@ -41,7 +41,7 @@ struct worker {
 	bool dismissed;          /* end-of-file on the channel: no more connections will come */
 	bool cut;                /* the deadline has passed */
 	uint64_t deadline_msecs; /* 0 while there is no shutdown */
-	uint64_t retry_msecs;    /* when to try again to read from starved clients; 0: none are */
+	uint64_t retry_msecs;    /* when starved and stalled clients try again; 0: none are */
 	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
 	uint64_t single;         /* event data, if the last event came alone and from a client; else 0 */
 	bool single_again;       /* so did the one before, and from the same client */
@@ -191,11 +191,8 @@ static void flush(struct worker *worker)
 		else
 			diag_errno("epoll_ctl");
 	}
-	if (empty) {
-		if (worker->clients.muted)
-			clients_resume(&worker->clients);
+	if (empty)
 		report_done(worker);
-	}
 }
 
 /* ---- time ---- */
@@ -232,7 +229,7 @@ static void keep_time(struct worker *worker)
 	} else if (worker->retry_msecs == 0) {
 		worker->retry_msecs = now + RETRY_MSECS;
 	} else if (now >= worker->retry_msecs) {
-		clients_resume(clients);
+		clients_retry(clients);
 		worker->retry_msecs = 0;
 	}
 }
