@@ -99,6 +99,15 @@ static enum output_kind kind_of_file(const struct stat *status)
 						: OUTPUT_STREAM; /* splice(2) does not append */
 }
 
+/* A pipe of the usual size would have the logger wait for the reader after every 64 KiB. */
+static void enlarge_pipe(void)
+{
+	int capacity = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
+
+	if (capacity > 0 && capacity < SEAT_PIPE_BYTES)
+		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, SEAT_PIPE_BYTES);
+}
+
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2])
 {
 	struct stat status;
@@ -118,6 +127,8 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		output->kind = OUTPUT_STREAM;
 	if (output->kind == OUTPUT_FILE)
 		return settle_file(desk);
+	if (S_ISFIFO(status.st_mode))
+		enlarge_pipe();
 	if (output->kind == OUTPUT_STREAM)
 		return settle_stream(output);
 	return 0;

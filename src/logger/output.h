@@ -32,7 +32,8 @@ struct output {
 
 /*
  * Finds out what standard output is and what a predecessor's last write came to; from then on
- * desk->account.written is the truth. The relay's ends stay the caller's. -1 with errno.
+ * desk->account.written is the truth. A pipe is enlarged if that can be. The relay's ends stay the
+ * caller's. -1 with errno.
  */
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2]);
 
