@@ -62,7 +62,7 @@ kill_loggers() {
 
 # The commit points, as the source names them.
 fault_points() {
-	grep -ho 'fault_point("[a-z-]*")' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
+	grep -hoE '(fault_point|commit_at)\("[a-z-]*"' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
 }
 
 # Deaths at this point, the server's stdout a file or, where only that comes by, a pipe.

@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/commit.h"
+
 static uint64_t whole_pages(uint64_t bytes)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -39,19 +41,19 @@ void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint
 	part->ring_stride = whole_pages(ring_bytes);
 	part->blocks_at = blocks_at(slot_count);
 	part->rings_at = rings_at(slot_count);
-	atomic_store(&part->batch.in_hand.slot, PART_NOBODY);
+	commit(&part->batch.in_hand.slot, PART_NOBODY);
 	part->key = key;
-	atomic_store(&part->adopting, PART_NOBODY);
+	commit(&part->adopting, PART_NOBODY);
 }
 
 uint32_t part_in_hand(const struct part *part, uint32_t slot_count)
 {
 	const struct chunk *chunk = &part->batch.in_hand;
-	uint32_t slot = atomic_load(&chunk->slot);
+	uint32_t slot = committed(&chunk->slot);
 
-	if (slot >= slot_count || chunk->position != atomic_load(&part->batch.filled) ||
+	if (slot >= slot_count || chunk->position != committed(&part->batch.filled) ||
 	    chunk->generation != part->slots[slot].generation ||
-	    atomic_load(&part->slots[slot].state) != SLOT_OPEN)
+	    committed(&part->slots[slot].state) != SLOT_OPEN)
 		return PART_NOBODY;
 	return slot;
 }
@@ -70,28 +72,28 @@ struct ring slot_ring(struct part *part, struct slot *slot)
 	return (struct ring){
 		.bytes = (uint8_t *)part + part->rings_at + index * part->ring_stride,
 		.capacity = part->ring_bytes,
-		.base = atomic_load(&slot->ring_base),
+		.base = committed(&slot->ring_base),
 	};
 }
 
 uint64_t slot_queued(const struct slot *slot)
 {
-	uint64_t queued = atomic_load(&slot->queued);
-	uint64_t sent = atomic_load(&slot->sent);
+	uint64_t queued = committed(&slot->queued);
+	uint64_t sent = committed(&slot->sent);
 
 	return queued > sent ? queued : sent;
 }
 
 uint64_t slot_backlog(const struct slot *slot)
 {
-	return slot_queued(slot) - atomic_load(&slot->sent);
+	return slot_queued(slot) - committed(&slot->sent);
 }
 
 bool slot_ring_is_sound(struct part *part, struct slot *slot)
 {
 	struct ring ring = slot_ring(part, slot);
-	uint64_t held = atomic_load(&slot->ring_held);
-	uint64_t sent = atomic_load(&slot->sent);
+	uint64_t held = committed(&slot->ring_held);
+	uint64_t sent = committed(&slot->sent);
 	uint64_t backlog = slot_backlog(slot);
 
 	if (held > part->ring_stride || held != whole_pages(held))
@@ -102,21 +104,21 @@ bool slot_ring_is_sound(struct part *part, struct slot *slot)
 
 uint64_t slot_give_ring_back(struct part *part, struct slot *slot)
 {
-	uint64_t held = atomic_load(&slot->ring_held);
+	uint64_t held = committed(&slot->ring_held);
 
 	/* Only memory can be short here (madvise(2)); then it stays taken and is tried again. */
 	if (held == 0 || madvise(slot_ring(part, slot).bytes, held, MADV_REMOVE) != 0)
 		return 0;
-	atomic_store(&slot->ring_held, 0);
+	commit(&slot->ring_held, 0);
 	return held;
 }
 
 void slot_set(struct slot *slot, uint32_t flags)
 {
-	atomic_store(&slot->flags, atomic_load(&slot->flags) | flags);
+	commit(&slot->flags, committed(&slot->flags) | flags);
 }
 
 bool slot_has(const struct slot *slot, uint32_t flags)
 {
-	return (atomic_load(&slot->flags) & flags) != 0;
+	return (committed(&slot->flags) & flags) != 0;
 }

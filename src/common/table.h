@@ -6,9 +6,8 @@
  * all parts, a worker only its own. What a worker knows of its connections lies here and in the
  * kernel's sockets, nowhere else, so that a successor can go on where it was killed.
  *
- * The commit rule: a system call, then one 8-byte store of one counter. Whatever instant a worker
- * dies at, at most one system call is not yet counted, and the kernel tells what it did
- * (worker/recover.h).
+ * A worker commits what it does by one counter at a time (common/commit.h), and the kernel tells what
+ * a system call did that was not yet counted (worker/recover.h).
  *
  *   received   bytes taken from the socket
  *   queued     bytes admitted to the echo through the ring; behind `sent` while the ring is unused

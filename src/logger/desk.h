@@ -9,10 +9,10 @@
 #ifndef ECHOD_LOGGER_DESK_H
 #define ECHOD_LOGGER_DESK_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/commit.h"
 #include "common/record.h"
 #include "common/seat.h"
 #include "common/table.h"
@@ -56,17 +56,17 @@ static inline size_t desk_bytes(uint32_t slots)
 
 static inline uint32_t desk_decided(const struct desk *desk)
 {
-	return (uint32_t)atomic_load(&desk->marks);
+	return (uint32_t)committed(&desk->marks);
 }
 
 static inline uint32_t desk_filled(const struct desk *desk)
 {
-	return (uint32_t)(atomic_load(&desk->marks) >> 32);
+	return (uint32_t)(committed(&desk->marks) >> 32);
 }
 
 static inline void desk_mark(struct desk *desk, uint32_t decided, uint32_t filled)
 {
-	atomic_store(&desk->marks, (uint64_t)filled << 32 | decided);
+	commit(&desk->marks, (uint64_t)filled << 32 | decided);
 }
 
 #endif

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/commit.h"
 #include "common/diag.h"
-#include "common/fault.h"
 #include "logger/desk.h"
 #include "logger/output.h"
 #include "logger/text.h"
@@ -207,8 +207,7 @@ static void empty_buffer(struct logger *logger)
 
 	/* In this order: a buffer that is empty has its origin where the output is (see resume()). */
 	desk_mark(desk, 0, 0);
-	fault_point("empty");
-	atomic_store(&desk->buffer_origin, atomic_load(&desk->account.written));
+	commit_at("empty", &desk->buffer_origin, committed(&desk->account.written));
 	logger->at = 0;
 }
 
@@ -237,7 +236,7 @@ static void find_written(struct logger *logger)
 	struct look look;
 
 	logger->at = 0;
-	logger->done = atomic_load(&desk->account.written) - atomic_load(&desk->buffer_origin);
+	logger->done = committed(&desk->account.written) - committed(&desk->buffer_origin);
 	while (logger->at < decided) {
 		uint32_t bytes = look_at(desk->buffer + logger->at, &look, logger->seat->key);
 
@@ -255,8 +254,8 @@ static int resume(struct logger *logger)
 
 	if (output_open(&logger->output, desk, logger->seat->relay_fds) != 0)
 		return -1;
-	if (atomic_load(&desk->marks) == 0)
-		atomic_store(&desk->buffer_origin, atomic_load(&desk->account.written));
+	if (committed(&desk->marks) == 0)
+		commit(&desk->buffer_origin, committed(&desk->account.written));
 	find_unmarked(logger);
 	find_written(logger);
 	return 0;

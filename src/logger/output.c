@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/fault.h"
+#include "common/commit.h"
 
 static void count_written(struct desk *desk, size_t bytes)
 {
-	atomic_store(&desk->account.written, atomic_load(&desk->account.written) + bytes);
+	commit(&desk->account.written, committed(&desk->account.written) + bytes);
 }
 
 /* Standard output may be non-blocking: whoever opened it decided that, and shares it. */
@@ -53,15 +53,15 @@ static int empty_relay(const struct output *output)
 static int settle_file(struct desk *desk)
 {
 	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
-	uint64_t written = atomic_load(&desk->account.written);
-	uint64_t goal = atomic_load(&desk->goal);
+	uint64_t written = committed(&desk->account.written);
+	uint64_t goal = committed(&desk->goal);
 	uint64_t reached;
 
 	if (offset < 0)
 		return -1;
-	reached = (uint64_t)offset - atomic_load(&desk->file_origin);
+	reached = (uint64_t)offset - committed(&desk->file_origin);
 	if (reached > written)
-		atomic_store(&desk->account.written, reached < goal ? reached : goal);
+		commit(&desk->account.written, reached < goal ? reached : goal);
 	return 0;
 }
 
@@ -76,9 +76,9 @@ static int settle_stream(struct output *output)
 		return -1;
 	output->most_bytes = (size_t)capacity;
 	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
-	reached = atomic_load(&desk->relay_origin) + (uint64_t)in_relay;
-	if (reached > atomic_load(&desk->account.written))
-		atomic_store(&desk->account.written, reached);
+	reached = committed(&desk->relay_origin) + (uint64_t)in_relay;
+	if (reached > committed(&desk->account.written))
+		commit(&desk->account.written, reached);
 	return empty_relay(output);
 }
 
@@ -156,7 +156,7 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 	ssize_t written;
 
 	if (output->kind == OUTPUT_STREAM) {
-		atomic_store(&desk->relay_origin, atomic_load(&desk->account.written));
+		commit(&desk->relay_origin, committed(&desk->account.written));
 		written = writev(output->relay_write_fd, pieces, (int)count);
 		fault_point("relay");
 	} else {
@@ -171,13 +171,13 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 /* Where a regular file stands, from which a successor can tell how much of the write in hand was done. */
 static int note_offset(struct desk *desk, uint64_t total)
 {
-	uint64_t written = atomic_load(&desk->account.written);
+	uint64_t written = committed(&desk->account.written);
 	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
 
 	if (offset < 0)
 		return -1;
-	atomic_store(&desk->file_origin, (uint64_t)offset - written);
-	atomic_store(&desk->goal, written + total);
+	commit(&desk->file_origin, (uint64_t)offset - written);
+	commit(&desk->goal, written + total);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/commit.h"
 #include "common/diag.h"
 
 enum {
@@ -77,16 +78,16 @@ void pool_close(struct master *master)
 /* What a slot received and did not send; a damaged one may say that it sent more. */
 static uint64_t not_echoed(const struct master *master, const struct slot *slot)
 {
-	uint64_t received = atomic_load(&slot->received);
-	uint64_t sent = atomic_load(&slot->sent);
+	uint64_t received = committed(&slot->received);
+	uint64_t sent = committed(&slot->sent);
 
 	return master->options->echo && received > sent ? received - sent : 0;
 }
 
 static void report(const struct master *master, const struct slot *slot)
 {
-	uint64_t received = atomic_load(&slot->received);
-	uint64_t sent = atomic_load(&slot->sent);
+	uint64_t received = committed(&slot->received);
+	uint64_t sent = committed(&slot->sent);
 	uint64_t dropped = not_echoed(master, slot);
 	char peer[ADDRESS_TEXT_BYTES];
 
@@ -101,8 +102,8 @@ static void report(const struct master *master, const struct slot *slot)
 static void count_ended(struct master *master, struct child *child, const struct slot *slot)
 {
 	child->ended++;
-	child->received += atomic_load(&slot->received);
-	child->echoed += atomic_load(&slot->sent);
+	child->received += committed(&slot->received);
+	child->echoed += committed(&slot->sent);
 	child->dropped += not_echoed(master, slot);
 	if (master->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
 		master->ledger->cut++;
@@ -121,7 +122,7 @@ static void release(struct master *master, uint32_t worker, uint32_t index)
 	child->clients--;
 	close(connection->fd);
 	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
-	atomic_store(&slot->state, SLOT_FREE);
+	commit(&slot->state, SLOT_FREE);
 	give_slot(&master->free[worker], index);
 }
 
@@ -135,7 +136,7 @@ void pool_done(struct master *master, uint32_t worker, const uint32_t *slots, ui
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (is_served(master, worker, slots[i]) &&
-		    atomic_load(&master_part(master, worker)->slots[slots[i]].state) == SLOT_DONE)
+		    committed(&master_part(master, worker)->slots[slots[i]].state) == SLOT_DONE)
 			release(master, worker, slots[i]);
 	}
 	master->ledger->children[worker].hold_msecs = 0;
@@ -171,15 +172,15 @@ static uint32_t choose(struct master *master)
 
 static void fill_slot(const struct master *master, struct slot *slot, const struct address *peer)
 {
-	atomic_store(&slot->received, 0);
-	atomic_store(&slot->sent, 0);
-	atomic_store(&slot->queued, 0);
-	atomic_store(&slot->ring_base, 0);
-	atomic_store(&slot->echo_limit, master->options->echo ? SLOT_NO_LIMIT : 0);
-	atomic_store(&slot->flags, 0);
+	commit(&slot->received, 0);
+	commit(&slot->sent, 0);
+	commit(&slot->queued, 0);
+	commit(&slot->ring_base, 0);
+	commit(&slot->echo_limit, master->options->echo ? SLOT_NO_LIMIT : 0);
+	commit(&slot->flags, 0);
 	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	slot->peer = *peer;
-	atomic_store(&slot->state, SLOT_OPEN);
+	commit(&slot->state, SLOT_OPEN);
 }
 
 /* Sends one connection to its worker; false if that must wait. */
@@ -242,8 +243,8 @@ void pool_add(struct master *master, int fd, const struct address *peer)
 	struct child *child = &master->ledger->children[worker];
 
 	fill_slot(master, &part->slots[index], peer);
-	if (index >= atomic_load(&part->reach))
-		atomic_store(&part->reach, index + 1);
+	if (index >= committed(&part->reach))
+		commit(&part->reach, index + 1);
 	*master_connection(master, worker, index) =
 		(struct connection){ .fd = fd, .state = CONNECTION_WAITING };
 	child->clients++;
@@ -288,17 +289,17 @@ static void suspect(struct master *master, uint32_t worker, uint32_t index)
 void pool_bury(struct master *master, uint32_t worker, bool crashed)
 {
 	struct part *part = master_part(master, worker);
-	uint32_t adopting = atomic_load(&part->adopting);
+	uint32_t adopting = committed(&part->adopting);
 
 	if (crashed)
 		suspect(master, worker, adopting);
-	atomic_store(&part->adopting, PART_NOBODY);
+	commit(&part->adopting, PART_NOBODY);
 	for (uint32_t i = 0; i < master->free[worker].unused; i++) {
 		if (!is_served(master, worker, i))
 			continue;
 		if (i != adopting)
 			master_connection(master, worker, i)->crashes = 0;
-		if (atomic_load(&part->slots[i].state) == SLOT_DONE)
+		if (committed(&part->slots[i].state) == SLOT_DONE)
 			release(master, worker, i);
 		else
 			wait_again(master, worker, i);

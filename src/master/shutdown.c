@@ -7,6 +7,7 @@
 
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/commit.h"
 #include "common/diag.h"
 #include "master/children.h"
 #include "master/pool.h"
@@ -85,7 +86,7 @@ static bool log_moves(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 	const struct log_account *log = master->child_memory[ledger->workers].base;
-	uint64_t written = atomic_load(&log->written);
+	uint64_t written = committed(&log->written);
 	int in_relay = 0;
 
 	if (ioctl(ledger->relay_fds[0], FIONREAD, &in_relay) != 0)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/commit.h"
 #include "common/diag.h"
 
 struct sums {
@@ -33,9 +34,9 @@ static struct sums sum_worker(const struct master *master, uint32_t worker)
 
 		if (master_connection(master, worker, i)->state == CONNECTION_NONE)
 			continue;
-		sent = atomic_load(&slot->sent);
+		sent = committed(&slot->sent);
 		queued = slot_queued(slot);
-		received = atomic_load(&slot->received);
+		received = committed(&slot->received);
 		sums.received += received;
 		sums.echoed += sent;
 		sums.waiting += queued > sent ? queued - sent : 0;
@@ -81,11 +82,11 @@ void status_write(const struct master *master)
 		snprintf(pid, sizeof(pid), "%d", ledger->children[i].pid);
 		write_row(name, pid, &sums);
 		add(&total, &sums);
-		held += atomic_load(&budget->accounts[i].held);
+		held += committed(&budget->accounts[i].held);
 	}
 	write_row("workers", "", &total);
 	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->pid, logger->restarts,
-	     (uintmax_t)atomic_load(&log->written));
+	     (uintmax_t)committed(&log->written));
 	diag("limits: %u of %u clients, %ju of %ju bytes of buffers, %ju bytes each", (uint32_t)total.clients,
 	     ledger->clients_max, (uintmax_t)held, (uintmax_t)budget->total_bytes,
 	     (uintmax_t)ledger->ring_bytes);

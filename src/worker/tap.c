@@ -6,20 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/commit.h"
 #include "common/diag.h"
-#include "common/fault.h"
 
 /* Less room than this in a block is not worth a receive of its own. */
 enum { SMALL_BYTES = 1024 };
 
 static uint64_t filled(const struct tap *tap)
 {
-	return atomic_load_explicit(&tap->part->batch.filled, memory_order_relaxed);
+	return committed(&tap->part->batch.filled);
 }
 
 static uint64_t flushed(const struct tap *tap)
 {
-	return atomic_load_explicit(&tap->part->batch.flushed, memory_order_relaxed);
+	return committed(&tap->part->batch.flushed);
 }
 
 static uint64_t block_start(uint64_t position)
@@ -51,8 +51,8 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd)
 	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd };
 	if (is_sound(tap))
 		return true;
-	atomic_store(&part->batch.filled, block_start(flushed(tap)));
-	atomic_store(&part->batch.flushed, block_start(flushed(tap)));
+	commit(&part->batch.filled, block_start(flushed(tap)));
+	commit(&part->batch.flushed, block_start(flushed(tap)));
 	return false;
 }
 
@@ -84,12 +84,11 @@ struct chunk *tap_claim(struct tap *tap, struct slot *slot)
 
 	if (is_full(tap) && !tap_flush(tap))
 		return NULL;
-	atomic_signal_fence(memory_order_seq_cst); /* no chunk is in hand while the fields change */
 	chunk->generation = slot->generation;
 	chunk->position = filled(tap);
-	chunk->offset = atomic_load_explicit(&slot->received, memory_order_relaxed);
+	chunk->offset = committed(&slot->received);
 	chunk->queued_before = slot_queued(slot);
-	atomic_store_explicit(&chunk->slot, (uint32_t)(slot - tap->part->slots), memory_order_release);
+	commit(&chunk->slot, (uint32_t)(slot - tap->part->slots));
 	return chunk;
 }
 
@@ -150,15 +149,10 @@ static struct record record_of(const struct tap *tap, const struct slot *slot, e
 	};
 }
 
-static void commit(struct tap *tap, uint64_t position)
-{
-	atomic_store_explicit(&tap->part->batch.filled, position, memory_order_release);
-}
-
 void tap_settle(struct tap *tap, size_t count)
 {
 	const struct chunk *chunk = tap_in_hand(tap);
-	struct record record = record_of(tap, &tap->part->slots[atomic_load(&chunk->slot)], RECORD_DATA);
+	struct record record = record_of(tap, &tap->part->slots[committed(&chunk->slot)], RECORD_DATA);
 	uint64_t position = chunk->position;
 	size_t done = 0;
 
@@ -166,24 +160,23 @@ void tap_settle(struct tap *tap, size_t count)
 		record.offset = chunk->offset + done;
 		done += head_record(tap, &position, record, count - done);
 	}
-	commit(tap, position);
-	fault_point("settled");
-	tap_withdraw(tap);
+	commit(&tap->part->batch.filled, position);
+	commit_at("settled", &tap_in_hand(tap)->slot, PART_NOBODY);
 }
 
 void tap_withdraw(struct tap *tap)
 {
-	atomic_store_explicit(&tap_in_hand(tap)->slot, PART_NOBODY, memory_order_release);
+	commit(&tap_in_hand(tap)->slot, PART_NOBODY);
 }
 
 void tap_abandon_in_hand(struct tap *tap)
 {
 	const struct chunk *chunk = tap_in_hand(tap);
-	uint32_t index = atomic_load(&chunk->slot);
+	uint32_t index = committed(&chunk->slot);
 
 	if (index < tap->part->slot_count && chunk->position == filled(tap) &&
 	    chunk->generation == tap->part->slots[index].generation) {
-		uint64_t received = atomic_load(&tap->part->slots[index].received);
+		uint64_t received = committed(&tap->part->slots[index].received);
 
 		if (received > chunk->offset && received - chunk->offset <= CHUNK_BYTES)
 			tap_settle(tap, received - chunk->offset);
@@ -199,7 +192,7 @@ bool tap_announce(struct tap *tap, const struct slot *slot)
 		return false;
 	position = filled(tap);
 	head_record(tap, &position, record_of(tap, slot, RECORD_OPEN), 0);
-	commit(tap, position);
+	commit(&tap->part->batch.filled, position);
 	return true;
 }
 
@@ -229,8 +222,7 @@ static ssize_t lend(const struct tap *tap, uint64_t end)
 
 	fault_point("lend");
 	if (bytes > 0)
-		atomic_store_explicit(&tap->part->batch.flushed, flushed(tap) + (uint64_t)bytes,
-				      memory_order_release);
+		commit(&tap->part->batch.flushed, flushed(tap) + (uint64_t)bytes);
 	return bytes;
 }
 
@@ -241,7 +233,7 @@ static ssize_t write_begun(struct tap *tap)
 
 	fault_point("flush");
 	if (bytes > 0)
-		commit(tap, flushed(tap));
+		commit(&tap->part->batch.filled, flushed(tap));
 	return bytes;
 }
 
@@ -266,6 +258,6 @@ bool tap_flush(struct tap *tap)
 			give_up(tap);
 	}
 	if (tap->reader_is_gone)
-		commit(tap, flushed(tap));
+		commit(&tap->part->batch.filled, flushed(tap));
 	return true;
 }
