@@ -1,7 +1,6 @@
 /* Records: their layout on the pipe; workers write them, the logger reads them. See record.h. */
 #include "common/record.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 size_t record_fit(size_t left, size_t wanted, size_t *padding)
@@ -35,12 +34,4 @@ enum record_find record_find(struct record *record, const uint8_t *at, size_t av
 	if (record->key != key || !is_sound(record))
 		return RECORD_NONE;
 	return record_bytes(record) <= available ? RECORD_WHOLE : RECORD_PARTIAL;
-}
-
-void record_decide(uint8_t *at, uint16_t skip, uint8_t verdict)
-{
-	memcpy(at + offsetof(struct record, skip), &skip, sizeof(skip));
-	atomic_signal_fence(memory_order_release);
-	*(volatile uint8_t *)(at + offsetof(struct record, verdict)) = verdict;
-	atomic_signal_fence(memory_order_seq_cst); /* what the verdict says is done after it is written */
 }

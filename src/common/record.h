@@ -25,14 +25,6 @@ enum record_type {
 	RECORD_DATA = 2, /* bytes received on it */
 };
 
-/* What the logger decided to do with a record: set by it, in its own copy, and 0 on the pipe. */
-enum record_verdict {
-	RECORD_DECIDED = 1,  /* the other bits are valid */
-	RECORD_NEWLINE = 2,  /* end the line the output stands in first */
-	RECORD_TAG = 4,      /* write the peer's address before the payload */
-	RECORD_REPEATED = 8, /* write nothing: all of it was had before */
-};
-
 struct record {
 	uint64_t key;        /* the run's secret number: tells a header from payload, which clients choose */
 	uint64_t offset;     /* of the first payload byte in the connection's stream */
@@ -40,15 +32,20 @@ struct record {
 	uint32_t generation; /* which of the connections that had this place, counted from 1 */
 	uint16_t length;     /* payload bytes after this header */
 	uint16_t padding;    /* bytes to pass over after the payload */
-	uint16_t skip;       /* the logger's: payload bytes it has had already */
+	uint16_t skip;       /* the reader's, 0 on the pipe */
 	uint8_t type;        /* enum record_type */
-	uint8_t verdict;     /* the logger's: enum record_verdict */
+	uint8_t verdict;     /* the reader's, 0 on the pipe */
 	struct address peer;
 };
 
 enum {
 	RECORD_BLOCK_BYTES = PIPE_BUF,
 	RECORD_PAYLOAD_MAX_BYTES = RECORD_BLOCK_BYTES - (int)sizeof(struct record),
+	/*
+	 * The size of the pipe, which no system gives more of than was asked for; as much as an
+	 * unprivileged process may ask for (pipe(7)).
+	 */
+	RECORD_PIPE_BYTES = 1 << 20,
 };
 
 _Static_assert(sizeof(struct record) == 56, "the header is part of the layout that an upgrade compares");
@@ -74,11 +71,5 @@ enum record_find record_find(struct record *record, const uint8_t *at, size_t av
 
 /* The size of a record: header, payload and padding. */
 size_t record_bytes(const struct record *record);
-
-/*
- * Writes the logger's decision into the record at `at`, the verdict last: whoever finds
- * RECORD_DECIDED there finds a valid `skip` too.
- */
-void record_decide(uint8_t *at, uint16_t skip, uint8_t verdict);
 
 #endif

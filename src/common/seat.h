@@ -8,18 +8,13 @@
 #define ECHOD_SEAT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/budget.h"
 #include "common/memory.h"
 
 struct options; /* options.h */
-
-/*
- * The size of the pipe from the workers to the logger, which no system gives more of than was asked
- * for; as much as an unprivileged process may ask for (pipe(7)).
- */
-enum { SEAT_PIPE_BYTES = 1 << 20 };
 
 struct seat {
 	const struct options *options;
@@ -40,6 +35,13 @@ enum { SEAT_OUTPUT_GONE = 3 }; /* the logger: standard output cannot be written;
 
 /* The life of a child: called in the new process, returns its exit status. */
 typedef int seat_life(struct seat *seat);
+
+/* What the children do: the master starts them without knowing them. */
+struct crew {
+	seat_life *worker;
+	seat_life *logger;
+	size_t (*logger_memory_bytes)(uint32_t slots); /* what the logger needs for so many slots */
+};
 
 /*
  * Makes the calling process what the seat says: its name, its descriptors (0 is /dev/null, and

@@ -107,11 +107,6 @@ struct part {
 	struct slot slots[];
 };
 
-/* What the logger's region begins with, for the master to read. */
-struct log_account {
-	_Atomic uint64_t written; /* bytes put out, ever; logger */
-};
-
 /* The size of a part in bytes; 0 if it could not be addressed. */
 size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes);
 

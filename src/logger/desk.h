@@ -13,13 +13,12 @@
 #include <stdint.h>
 
 #include "common/commit.h"
+#include "common/log_progress.h"
 #include "common/record.h"
-#include "common/seat.h"
-#include "common/table.h"
 
 enum {
 	/* A read with as much room as the pipe can hold ends where a record ends. */
-	DESK_READ_BYTES = SEAT_PIPE_BYTES,
+	DESK_READ_BYTES = RECORD_PIPE_BYTES,
 	DESK_BUFFER_BYTES = DESK_READ_BYTES + RECORD_BLOCK_BYTES,
 };
 
@@ -37,7 +36,7 @@ struct text_state {
 };
 
 struct desk {
-	struct log_account account;   /* `written`; see output.h for the time in between */
+	struct log_progress progress; /* `written`; see output.h for the time in between */
 	_Atomic uint64_t goal;        /* what `written` will be when the write in hand is complete */
 	_Atomic uint64_t file_origin; /* a regular file's offset minus `written`, before the write in hand */
 	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */

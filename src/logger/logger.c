@@ -17,6 +17,7 @@
 #include "logger/desk.h"
 #include "logger/output.h"
 #include "logger/text.h"
+#include "logger/verdict.h"
 #include "options.h"
 
 enum {
@@ -68,16 +69,16 @@ static void decide(struct logger *logger, uint8_t *at, struct record *record)
 {
 	struct desk *desk = logger->desk;
 
-	if (!(record->verdict & RECORD_DECIDED)) {
+	if (!(record->verdict & VERDICT_DECIDED)) {
 		if (is_news(&desk->sources[record->slot], record))
 			record->verdict = text_verdict(&desk->text, logger->seat->options->output, record);
 		else
-			record->verdict = RECORD_REPEATED;
-		record->verdict |= RECORD_DECIDED;
-		record_decide(at, record->skip, record->verdict);
+			record->verdict = VERDICT_REPEATED;
+		record->verdict |= VERDICT_DECIDED;
+		verdict_write(at, record->skip, record->verdict);
 		fault_point("decide");
 	}
-	if (!(record->verdict & RECORD_REPEATED))
+	if (!(record->verdict & VERDICT_REPEATED))
 		advance_to(desk, record, at + sizeof(*record));
 }
 
@@ -129,7 +130,7 @@ static uint32_t look_at(const uint8_t *at, struct look *look, uint64_t key)
 	look->lead_bytes = 0;
 	look->payload = at;
 	look->payload_bytes = 0;
-	if (!(record.verdict & RECORD_REPEATED)) {
+	if (!(record.verdict & VERDICT_REPEATED)) {
 		look->lead_bytes = text_lead(&record, look->lead);
 		look->payload = at + sizeof(record) + record.skip;
 		look->payload_bytes = (size_t)record.length - record.skip;
@@ -207,7 +208,7 @@ static void empty_buffer(struct logger *logger)
 
 	/* In this order: a buffer that is empty has its origin where the output is (see resume()). */
 	desk_mark(desk, 0, 0);
-	commit_at("empty", &desk->buffer_origin, committed(&desk->account.written));
+	commit_at("empty", &desk->buffer_origin, committed(&desk->progress.written));
 	logger->at = 0;
 }
 
@@ -236,7 +237,7 @@ static void find_written(struct logger *logger)
 	struct look look;
 
 	logger->at = 0;
-	logger->done = committed(&desk->account.written) - committed(&desk->buffer_origin);
+	logger->done = committed(&desk->progress.written) - committed(&desk->buffer_origin);
 	while (logger->at < decided) {
 		uint32_t bytes = look_at(desk->buffer + logger->at, &look, logger->seat->key);
 
@@ -255,7 +256,7 @@ static int resume(struct logger *logger)
 	if (output_open(&logger->output, desk, logger->seat->relay_fds) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0)
-		commit(&desk->buffer_origin, committed(&desk->account.written));
+		commit(&desk->buffer_origin, committed(&desk->progress.written));
 	find_unmarked(logger);
 	find_written(logger);
 	return 0;

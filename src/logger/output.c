@@ -12,7 +12,7 @@
 
 static void count_written(struct desk *desk, size_t bytes)
 {
-	commit(&desk->account.written, committed(&desk->account.written) + bytes);
+	commit(&desk->progress.written, committed(&desk->progress.written) + bytes);
 }
 
 /* Standard output may be non-blocking: whoever opened it decided that, and shares it. */
@@ -53,7 +53,7 @@ static int empty_relay(const struct output *output)
 static int settle_file(struct desk *desk)
 {
 	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
-	uint64_t written = committed(&desk->account.written);
+	uint64_t written = committed(&desk->progress.written);
 	uint64_t goal = committed(&desk->goal);
 	uint64_t reached;
 
@@ -61,7 +61,7 @@ static int settle_file(struct desk *desk)
 		return -1;
 	reached = (uint64_t)offset - committed(&desk->file_origin);
 	if (reached > written)
-		commit(&desk->account.written, reached < goal ? reached : goal);
+		commit(&desk->progress.written, reached < goal ? reached : goal);
 	return 0;
 }
 
@@ -77,8 +77,8 @@ static int settle_stream(struct output *output)
 	output->most_bytes = (size_t)capacity;
 	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
 	reached = committed(&desk->relay_origin) + (uint64_t)in_relay;
-	if (reached > committed(&desk->account.written))
-		commit(&desk->account.written, reached);
+	if (reached > committed(&desk->progress.written))
+		commit(&desk->progress.written, reached);
 	return empty_relay(output);
 }
 
@@ -104,8 +104,8 @@ static void enlarge_pipe(void)
 {
 	int capacity = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
 
-	if (capacity > 0 && capacity < SEAT_PIPE_BYTES)
-		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, SEAT_PIPE_BYTES);
+	if (capacity > 0 && capacity < RECORD_PIPE_BYTES)
+		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECORD_PIPE_BYTES);
 }
 
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2])
@@ -156,7 +156,7 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 	ssize_t written;
 
 	if (output->kind == OUTPUT_STREAM) {
-		commit(&desk->relay_origin, committed(&desk->account.written));
+		commit(&desk->relay_origin, committed(&desk->progress.written));
 		written = writev(output->relay_write_fd, pieces, (int)count);
 		fault_point("relay");
 	} else {
@@ -171,7 +171,7 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 /* Where a regular file stands, from which a successor can tell how much of the write in hand was done. */
 static int note_offset(struct desk *desk, uint64_t total)
 {
-	uint64_t written = committed(&desk->account.written);
+	uint64_t written = committed(&desk->progress.written);
 	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
 
 	if (offset < 0)

@@ -32,14 +32,14 @@ struct output {
 
 /*
  * Finds out what standard output is and what a predecessor's last write came to; from then on
- * desk->account.written is the truth. A pipe is enlarged if that can be. The relay's ends stay the
+ * desk->progress.written is the truth. A pipe is enlarged if that can be. The relay's ends stay the
  * caller's. -1 with errno.
  */
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2]);
 
 /*
  * Writes the pieces, output->most_bytes together at the most, all of them, waiting as long as it
- * takes, and counts them in desk->account.written. The pieces are used up. -1 with errno if standard
+ * takes, and counts them in desk->progress.written. The pieces are used up. -1 with errno if standard
  * output cannot be written.
  */
 int output_write(struct output *output, struct iovec *pieces, size_t count);

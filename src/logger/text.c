@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "logger/verdict.h"
+
 static bool is_source(const struct text_state *state, const struct record *record)
 {
 	return state->slot == record->slot && state->generation == record->generation;
@@ -11,13 +13,13 @@ static bool is_source(const struct text_state *state, const struct record *recor
 
 uint8_t text_verdict(const struct text_state *state, enum output_form form, const struct record *record)
 {
-	uint8_t newline = state->mid_line ? RECORD_NEWLINE : 0;
+	uint8_t newline = state->mid_line ? VERDICT_NEWLINE : 0;
 
 	if (record->type == RECORD_OPEN)
 		return newline;
 	if (form == OUTPUT_PLAIN || is_source(state, record))
 		return 0;
-	return newline | RECORD_TAG;
+	return newline | VERDICT_TAG;
 }
 
 void text_advance(struct text_state *state, const struct record *record, const uint8_t *payload)
@@ -37,13 +39,13 @@ size_t text_lead(const struct record *record, char lead[TEXT_LEAD_BYTES])
 	char *end = lead;
 
 	*end = '\0';
-	if (record->verdict & RECORD_NEWLINE)
+	if (record->verdict & VERDICT_NEWLINE)
 		end = stpcpy(end, "\n");
 	if (record->type == RECORD_OPEN) {
 		end = stpcpy(end, "New connection from ");
 		end += address_text(&record->peer, end);
 		end = stpcpy(end, "\n");
-	} else if (record->verdict & RECORD_TAG) {
+	} else if (record->verdict & VERDICT_TAG) {
 		end += address_text(&record->peer, end);
 		end = stpcpy(end, ": ");
 	}

@@ -14,7 +14,7 @@ enum { TEXT_LEAD_BYTES = ADDRESS_TEXT_BYTES + 32 };
 
 /*
  * What must be written before the data of this record, given where the output stands: a verdict
- * (enum record_verdict) without RECORD_DECIDED.
+ * (verdict.h) without VERDICT_DECIDED.
  */
 uint8_t text_verdict(const struct text_state *state, enum output_form form, const struct record *record);
 

@@ -2,18 +2,8 @@
 #ifndef ECHOD_MASTER_MASTER_H
 #define ECHOD_MASTER_MASTER_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "common/seat.h"
 #include "options.h"
-
-/* What the children do: the master starts them without knowing them. */
-struct crew {
-	seat_life *worker;
-	seat_life *logger;
-	size_t (*logger_memory_bytes)(uint32_t slots); /* what the logger needs for so many slots */
-};
 
 /*
  * The whole life of the master. argv is main()'s, for an upgrade to start the new program with.

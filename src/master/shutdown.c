@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/log_progress.h"
 #include "master/children.h"
 #include "master/pool.h"
 
@@ -85,7 +86,7 @@ static void close_pipe(struct ledger *ledger)
 static bool log_moves(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
-	const struct log_account *log = master->child_memory[ledger->workers].base;
+	const struct log_progress *log = master->child_memory[ledger->workers].base;
 	uint64_t written = committed(&log->written);
 	int in_relay = 0;
 

@@ -186,9 +186,9 @@ static int create_pipes(struct ledger *ledger)
 {
 	if (pipe(ledger->pipe_fds) != 0 || pipe(ledger->relay_fds) != 0)
 		return -1;
-	if (fcntl(ledger->pipe_fds[1], F_SETPIPE_SZ, SEAT_PIPE_BYTES) < 0 && errno != EPERM)
+	if (fcntl(ledger->pipe_fds[1], F_SETPIPE_SZ, RECORD_PIPE_BYTES) < 0 && errno != EPERM)
 		return -1;
-	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, SEAT_PIPE_BYTES) < 0 && errno != EPERM)
+	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, RECORD_PIPE_BYTES) < 0 && errno != EPERM)
 		return -1;
 	/* Workers must not wait for the logger; the logger waits for workers. Each end has its own flag. */
 	return fcntl(ledger->pipe_fds[1], F_SETFL, O_NONBLOCK);

@@ -6,9 +6,9 @@
 
 #include "common/budget.h"
 #include "common/memory.h"
+#include "common/seat.h"
 #include "common/table.h"
 #include "master/ledger.h"
-#include "master/master.h"
 
 /* The slots of one worker that are free. */
 struct free_slots {

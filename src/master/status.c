@@ -5,6 +5,7 @@
 
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/log_progress.h"
 
 struct sums {
 	uint64_t clients;
@@ -67,7 +68,7 @@ void status_write(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
 	const struct child *logger = &ledger->children[ledger->workers];
-	const struct log_account *log = master->child_memory[ledger->workers].base;
+	const struct log_progress *log = master->child_memory[ledger->workers].base;
 	const struct budget *budget = master->budget_memory.base;
 	struct sums total = { 0 };
 	uint64_t held = 0;

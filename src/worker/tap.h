@@ -19,11 +19,10 @@
 #include <sys/uio.h>
 
 #include "common/record.h"
-#include "common/seat.h"
 #include "common/table.h"
 
 enum {
-	TAP_PIPE_BLOCKS = SEAT_PIPE_BYTES / RECORD_BLOCK_BYTES,
+	TAP_PIPE_BLOCKS = RECORD_PIPE_BYTES / RECORD_BLOCK_BYTES,
 	/* With so much waiting, nothing more is claimed. */
 	TAP_FULL_BLOCKS = 16,
 };

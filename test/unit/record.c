@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "logger/verdict.h"
 #include "unit.h"
 
 enum { HEADER = sizeof(struct record), KEY = 0x5eed };
@@ -107,9 +108,9 @@ static void check_decide(void)
 	struct record record;
 	size_t bytes = put(at, RECORD_DATA, 100, 0);
 
-	record_decide(at, 42, RECORD_DECIDED | RECORD_TAG);
+	verdict_write(at, 42, VERDICT_DECIDED | VERDICT_TAG);
 	CHECK(record_find(&record, at, bytes, KEY) == RECORD_WHOLE);
-	CHECK(record.skip == 42 && record.verdict == (RECORD_DECIDED | RECORD_TAG) && record.length == 100);
+	CHECK(record.skip == 42 && record.verdict == (VERDICT_DECIDED | VERDICT_TAG) && record.length == 100);
 }
 
 int main(void)

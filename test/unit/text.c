@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "logger/verdict.h"
 #include "unit.h"
 
 static struct record record_of(uint32_t slot, uint32_t generation, uint8_t type, uint16_t length)
@@ -108,7 +109,7 @@ static void check_longest(void)
 
 	memset(record.peer.ip, 0xff, sizeof(record.peer.ip));
 	record.peer.port = 65535;
-	record.verdict = RECORD_NEWLINE;
+	record.verdict = VERDICT_NEWLINE;
 	CHECK(text_lead(&record, lead) < TEXT_LEAD_BYTES);
 	CHECK(strcmp(lead, "\nNew connection from [ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535\n") == 0);
 }
