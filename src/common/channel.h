@@ -12,7 +12,7 @@
 enum channel_type {
 	CHANNEL_READY = 1, /* child to master: it serves */
 	CHANNEL_CLIENT,    /* master to worker: adopt the connection of slots[0]; carries its descriptor */
-	CHANNEL_DRAIN,     /* master to worker: finish all connections until deadline_msecs */
+	CHANNEL_DRAIN,     /* master to worker: finish all connections until deadline_at */
 	CHANNEL_DONE,      /* worker to master: these slots are done */
 	CHANNEL_REFUSED,   /* worker to master: the descriptor of slots[0] did not fit; send it again later */
 };
@@ -22,7 +22,7 @@ enum { CHANNEL_SLOTS_MAX = 60 };
 struct channel_message {
 	uint32_t type;                     /* enum channel_type */
 	uint32_t count;                    /* slots that are set */
-	uint64_t deadline_msecs;           /* CHANNEL_DRAIN: by clock_msecs() */
+	uint64_t deadline_at;              /* CHANNEL_DRAIN (clock.h) */
 	uint32_t slots[CHANNEL_SLOTS_MAX]; /* index in the worker's part */
 };
 

@@ -1,9 +1,18 @@
-/* Time for deadlines and delays, which only ever goes forward (CLOCK_MONOTONIC). */
+/*
+ * Time for deadlines and delays, which only ever goes forward (CLOCK_MONOTONIC).
+ *
+ * Instants are milliseconds of this clock and end in _at, durations end in _msecs.
+ */
 #ifndef ECHOD_CLOCK_H
 #define ECHOD_CLOCK_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+/* An instant that does not come. */
+#define CLOCK_NEVER UINT64_MAX
 
 static inline uint64_t clock_usecs(void)
 {
@@ -16,6 +25,30 @@ static inline uint64_t clock_usecs(void)
 static inline uint64_t clock_msecs(void)
 {
 	return clock_usecs() / 1000;
+}
+
+static inline uint64_t clock_sooner(uint64_t at, uint64_t other_at)
+{
+	return at < other_at ? at : other_at;
+}
+
+/* Has the instant come? */
+static inline bool clock_reached(uint64_t at)
+{
+	return at != CLOCK_NEVER && clock_msecs() >= at;
+}
+
+/* How long poll(2) or epoll_wait(2) is to wait until an instant: milliseconds, -1: without end. */
+static inline int clock_timeout(uint64_t at)
+{
+	uint64_t now;
+
+	if (at == CLOCK_NEVER)
+		return -1;
+	now = clock_msecs();
+	if (at <= now)
+		return 0;
+	return at - now < INT_MAX ? (int)(at - now) : INT_MAX;
 }
 
 #endif

@@ -18,16 +18,16 @@ struct options; /* options.h */
 
 struct seat {
 	const struct options *options;
-	const char *name;        /* as ps and top show it, at most 15 characters */
-	uint32_t number;         /* which worker; the logger's is the number of workers */
-	struct memory memory;    /* this child's region: a worker's part or the logger's desk */
-	struct budget *budget;   /* workers: shared by all; the logger: NULL */
-	uint64_t key;            /* of the records */
-	uint64_t deadline_msecs; /* by clock_msecs(): finish until then; 0 while there is no shutdown */
-	int channel_fd;          /* to the master */
-	int pipe_fd;             /* workers: its writing end; the logger: its reading end */
-	int relay_fds[2];        /* the logger: both ends of a pipe on the way to stdout; others -1 */
-	bool discard;            /* the logger: standard output is gone, read and throw away */
+	const char *name;      /* as ps and top show it, at most 15 characters */
+	uint32_t number;       /* which worker; the logger's is the number of workers */
+	struct memory memory;  /* this child's region: a worker's part or the logger's desk */
+	struct budget *budget; /* workers: shared by all; the logger: NULL */
+	uint64_t key;          /* of the records */
+	uint64_t deadline_at;  /* finish until then; CLOCK_NEVER: there is no shutdown */
+	int channel_fd;        /* to the master */
+	int pipe_fd;           /* workers: its writing end; the logger: its reading end */
+	int relay_fds[2];      /* the logger: both ends of a pipe on the way to stdout; others -1 */
+	bool discard;          /* the logger: standard output is gone, read and throw away */
 };
 
 /* How a child ends, besides 0 and 1 */

@@ -52,7 +52,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		.memory = master->child_memory[number],
 		.budget = is_logger ? NULL : master->budget_memory.base,
 		.key = ledger->key,
-		.deadline_msecs = ledger->deadline_msecs,
+		.deadline_at = ledger->deadline_at,
 		.channel_fd = channel_fd,
 		.pipe_fd = ledger->pipe_fds[is_logger ? 0 : 1],
 		.relay_fds = { -1, -1 },
@@ -85,8 +85,8 @@ static int start(struct master *master, struct child *child)
 	child->ready = child->mute = child->refusing = child->to_drain = child->dismissed = child->replaced =
 		false;
 	child->program = master->ledger->program;
-	child->hold_msecs = child->restart_msecs = 0;
-	child->started_msecs = clock_msecs();
+	child->resume_at = child->restart_at = CLOCK_NEVER;
+	child->started_at = clock_msecs();
 	return 0;
 }
 
@@ -97,11 +97,11 @@ void children_start_due(struct master *master)
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		struct child *child = &master->ledger->children[i];
 
-		if (child->restart_msecs == 0 || child->restart_msecs > now)
+		if (child->restart_at > now)
 			continue;
 		if (start(master, child) != 0) {
 			diag_errno("cannot start a process");
-			child->started_msecs = now;
+			child->started_at = now;
 			child->replaced = false;
 			child_restart(child);
 		}
@@ -110,15 +110,11 @@ void children_start_due(struct master *master)
 
 uint64_t children_next_start(const struct master *master)
 {
-	uint64_t next = 0;
+	uint64_t next_at = CLOCK_NEVER;
 
-	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
-		uint64_t when = master->ledger->children[i].restart_msecs;
-
-		if (when != 0 && (next == 0 || when < next))
-			next = when;
-	}
-	return next;
+	for (uint32_t i = 0; i <= master->ledger->workers; i++)
+		next_at = clock_sooner(next_at, master->ledger->children[i].restart_at);
+	return next_at;
 }
 
 bool children_reap(struct master *master, struct child_end *end)
@@ -151,7 +147,7 @@ void child_restart(struct child *child)
 {
 	uint64_t now = clock_msecs();
 
-	if (child->replaced || now - child->started_msecs >= EARLY_DEATH_MSECS)
+	if (child->replaced || now - child->started_at >= EARLY_DEATH_MSECS)
 		child->delay_msecs = 0;
 	else if (child->delay_msecs == 0)
 		child->delay_msecs = DELAY_FIRST_MSECS;
@@ -159,7 +155,7 @@ void child_restart(struct child *child)
 		child->delay_msecs *= 2;
 	else
 		child->delay_msecs = DELAY_MOST_MSECS;
-	child->restart_msecs = now + child->delay_msecs;
+	child->restart_at = now + child->delay_msecs;
 	child->restarts++;
 }
 
@@ -172,9 +168,9 @@ void child_report_end(const struct master *master, const struct child_end *end)
 
 	if (!is_logger)
 		snprintf(who, sizeof(who), "worker %u", number_of(master, child));
-	if (child->restart_msecs != 0 && child->delay_msecs == 0)
+	if (child->restart_at != CLOCK_NEVER && child->delay_msecs == 0)
 		snprintf(what, sizeof(what), ", starting another");
-	else if (child->restart_msecs != 0)
+	else if (child->restart_at != CLOCK_NEVER)
 		snprintf(what, sizeof(what), ", starting another in %u ms", child->delay_msecs);
 	if (WIFSIGNALED(end->status))
 		diag("%s: killed by signal %d (%s)%s", who, WTERMSIG(end->status),

@@ -21,7 +21,7 @@ bool child_is_logger(const struct master *master, const struct child *child);
  */
 void children_start_due(struct master *master);
 
-/* When the next one is due, by clock_msecs(); 0: none is. */
+/* When the next one is due, CLOCK_NEVER: none is. */
 uint64_t children_next_start(const struct master *master);
 
 /* How a child ended, as waitpid(2) told. */

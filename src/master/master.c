@@ -37,7 +37,7 @@ static bool may_accept(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
 
-	return ledger->phase == PHASE_SERVING && master->accept_msecs == 0 &&
+	return ledger->phase == PHASE_SERVING && master->accept_at == CLOCK_NEVER &&
 	       ledger_clients(ledger) < ledger->clients_max;
 }
 
@@ -56,7 +56,7 @@ static bool accept_one(struct master *master, int listener_fd)
 	case LISTENER_ABORTED:
 		return true;
 	case LISTENER_EXHAUSTED:
-		master->accept_msecs = clock_msecs() + EXHAUSTED_MSECS;
+		master->accept_at = clock_msecs() + EXHAUSTED_MSECS;
 		return false;
 	case LISTENER_EMPTY:
 		break;
@@ -79,7 +79,7 @@ static void stop(struct master *master, uint32_t signal_number)
 		for (uint32_t i = 0; i < ledger->listener_count; i++)
 			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
 	}
-	ledger->stop_msecs = clock_msecs();
+	ledger->stop_at = clock_msecs();
 	ledger->stop_signal = signal_number;
 	shutdown_begin(master);
 }
@@ -222,7 +222,7 @@ static void replace_next(struct master *master)
 /* timeout(1), for one, sends its signal to the process and at once to its group, too. */
 static bool is_same_request(const struct ledger *ledger, uint32_t number)
 {
-	return number == ledger->stop_signal && clock_msecs() - ledger->stop_msecs < SAME_REQUEST_MSECS;
+	return number == ledger->stop_signal && clock_msecs() - ledger->stop_at < SAME_REQUEST_MSECS;
 }
 
 static void handle_signal(struct master *master, uint32_t number)
@@ -259,31 +259,17 @@ static void handle_signals(struct master *master)
 
 /* ---- the loop ---- */
 
-static uint64_t sooner(uint64_t when, uint64_t other)
-{
-	if (when == 0 || other == 0)
-		return when != 0 ? when : other;
-	return when < other ? when : other;
-}
-
-static int timeout_msecs(const struct master *master)
+static uint64_t next_at(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
-	uint64_t now = clock_msecs();
-	uint64_t when = sooner(children_next_start(master), shutdown_next(master));
+	uint64_t at = clock_sooner(children_next_start(master), shutdown_next(master));
 
-	when = sooner(when, master->accept_msecs);
-	if (ledger->checker_pid != 0 && ledger->checker_msecs != UINT64_MAX)
-		when = sooner(when, ledger->checker_msecs);
+	at = clock_sooner(at, clock_sooner(master->accept_at, ledger->checker_at));
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		if (ledger->children[i].waiting > 0 && ledger->children[i].ready)
-			when = sooner(when, ledger->children[i].hold_msecs);
+			at = clock_sooner(at, ledger->children[i].resume_at);
 	}
-	if (when == 0)
-		return -1;
-	if (when <= now)
-		return 0;
-	return when - now > INT32_MAX ? INT32_MAX : (int)(when - now);
+	return at;
 }
 
 /* What poll() watches: the signals, a channel for each child, the listeners. */
@@ -339,9 +325,9 @@ static void keep_time(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	if (master->accept_msecs != 0 && clock_msecs() >= master->accept_msecs)
-		master->accept_msecs = 0;
-	if (ledger->checker_pid != 0 && clock_msecs() >= ledger->checker_msecs)
+	if (clock_reached(master->accept_at))
+		master->accept_at = CLOCK_NEVER;
+	if (clock_reached(ledger->checker_at))
 		upgrade_give_up(master);
 	for (uint32_t i = 0; i < ledger->workers; i++)
 		pool_hand_over(master, i);
@@ -360,7 +346,7 @@ static int loop(struct master *master)
 	keep_time(master);
 	while (master->ledger->phase != PHASE_OVER) {
 		set_watch(master, &watch);
-		if (poll(watch.fds, watch.count, timeout_msecs(master)) < 0) {
+		if (poll(watch.fds, watch.count, clock_timeout(next_at(master))) < 0) {
 			if (errno == EINTR)
 				continue;
 			diag_errno("poll");
@@ -383,7 +369,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 
 	if (role == UPGRADE_CHECK)
 		return upgrade_prove(ledger_fd, crew);
-	master = (struct master){ .options = options, .crew = crew, .argv = argv };
+	master = (struct master){ .options = options, .crew = crew, .argv = argv, .accept_at = CLOCK_NEVER };
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
 	if (prctl(PR_SET_NAME, "echod") != 0)
 		diag_errno("prctl");

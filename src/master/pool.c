@@ -139,7 +139,7 @@ void pool_done(struct master *master, uint32_t worker, const uint32_t *slots, ui
 		    committed(&master_part(master, worker)->slots[slots[i]].state) == SLOT_DONE)
 			release(master, worker, slots[i]);
 	}
-	master->ledger->children[worker].hold_msecs = 0;
+	master->ledger->children[worker].resume_at = CLOCK_NEVER;
 }
 
 /* ---- the beginning ---- */
@@ -197,13 +197,13 @@ static bool hand_over(struct master *master, uint32_t worker, uint32_t index)
 	}
 	/* Full: wait for room. Gone: its successor gets it. Anything else passes with time, like ETOOMANYREFS. */
 	if (errno != EAGAIN)
-		child->hold_msecs = clock_msecs() + HOLD_MSECS;
+		child->resume_at = clock_msecs() + HOLD_MSECS;
 	return false;
 }
 
 static bool can_hand_over(const struct child *child)
 {
-	return child->waiting > 0 && child->ready && child->hold_msecs == 0;
+	return child->waiting > 0 && child->ready && child->resume_at == CLOCK_NEVER;
 }
 
 bool pool_wants_room(const struct child *child)
@@ -216,8 +216,8 @@ void pool_hand_over(struct master *master, uint32_t worker)
 	struct child *child = &master->ledger->children[worker];
 	uint32_t in_hand;
 
-	if (child->hold_msecs != 0 && clock_msecs() >= child->hold_msecs)
-		child->hold_msecs = 0;
+	if (clock_reached(child->resume_at))
+		child->resume_at = CLOCK_NEVER;
 	if (!can_hand_over(child))
 		return;
 	/* What a dead worker had in hand comes first: nothing else can be received before it is settled. */
@@ -268,7 +268,7 @@ void pool_refused(struct master *master, uint32_t worker, uint32_t slot)
 		return;
 	wait_again(master, worker, slot);
 	master->ledger->children[worker].refusing = true;
-	master->ledger->children[worker].hold_msecs = clock_msecs() + HOLD_MSECS;
+	master->ledger->children[worker].resume_at = clock_msecs() + HOLD_MSECS;
 }
 
 static void suspect(struct master *master, uint32_t worker, uint32_t index)

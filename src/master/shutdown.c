@@ -26,9 +26,9 @@ static void close_listeners(struct ledger *ledger)
 }
 
 /* One that is started from now on learns of the deadline from its seat. */
-static void tell_to_drain(struct child *worker, uint64_t deadline_msecs)
+static void tell_to_drain(struct child *worker, uint64_t deadline_at)
 {
-	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_msecs = deadline_msecs };
+	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_at = deadline_at };
 
 	/* While its channel is full it has connections to adopt first. */
 	if (worker->to_drain && channel_send(worker->channel_fd, &message, -1) == 0)
@@ -40,15 +40,15 @@ void shutdown_begin(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	ledger->phase = PHASE_DRAINING;
-	ledger->deadline_msecs = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
-	ledger->patience_msecs = ledger->deadline_msecs + GRACE_MSECS;
+	ledger->deadline_at = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
+	ledger->patience_at = ledger->deadline_at + GRACE_MSECS;
 	close_listeners(ledger);
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
 
 		child->to_drain = child->pid != 0 && !child_is_logger(master, child);
-		if (child->restart_msecs != 0)
-			child->restart_msecs = clock_msecs(); /* there is no time for a delay */
+		if (child->restart_at != CLOCK_NEVER)
+			child->restart_at = clock_msecs(); /* there is no time for a delay */
 	}
 }
 
@@ -64,7 +64,7 @@ static bool dismiss_workers(struct ledger *ledger)
 			all_gone = false;
 			continue;
 		}
-		worker->restart_msecs = 0;
+		worker->restart_at = CLOCK_NEVER;
 		if (worker->pid == 0)
 			continue;
 		all_gone = false;
@@ -106,7 +106,7 @@ static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	ledger->patience_msecs = clock_msecs() + GRACE_MSECS;
+	ledger->patience_at = clock_msecs() + GRACE_MSECS;
 	if (log_moves(master))
 		return;
 	ledger->kills++;
@@ -129,11 +129,7 @@ static void kill_late(struct master *master)
 
 uint64_t shutdown_next(const struct master *master)
 {
-	const struct ledger *ledger = master->ledger;
-
-	if (ledger->phase != PHASE_DRAINING && ledger->phase != PHASE_LOGGING)
-		return 0;
-	return ledger->patience_msecs;
+	return master->ledger->patience_at;
 }
 
 void shutdown_advance(struct master *master)
@@ -141,16 +137,16 @@ void shutdown_advance(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	for (uint32_t i = 0; i < ledger->workers; i++)
-		tell_to_drain(&ledger->children[i], ledger->deadline_msecs);
+		tell_to_drain(&ledger->children[i], ledger->deadline_at);
 	if (ledger->phase == PHASE_DRAINING && dismiss_workers(ledger)) {
 		if (ledger->cut > 0)
 			diag("drain timeout: %u connections closed", ledger->cut);
 		close_pipe(ledger);
 	}
 	if (ledger->phase == PHASE_LOGGING && ledger_logger(ledger)->pid == 0 &&
-	    ledger_logger(ledger)->restart_msecs == 0)
+	    ledger_logger(ledger)->restart_at == CLOCK_NEVER)
 		ledger->phase = PHASE_OVER;
-	else if (shutdown_next(master) != 0 && clock_msecs() >= shutdown_next(master))
+	else if (clock_reached(ledger->patience_at))
 		kill_late(master);
 }
 

@@ -18,7 +18,7 @@ void shutdown_begin(struct master *master);
 /* Takes the shutdown as far as it can go now, to PHASE_OVER in the end. */
 void shutdown_advance(struct master *master);
 
-/* When to look again even if nothing happens, by clock_msecs(); 0: no need. */
+/* When to look again even if nothing happens; CLOCK_NEVER: no need. */
 uint64_t shutdown_next(const struct master *master);
 
 /* Ends everything now: kills all children, waits for them and closes all connections. */

@@ -219,13 +219,15 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->ring_bytes = options->buffer_bytes;
 	ledger->memory_fd = master->ledger_memory.fd;
 	ledger->replacing = CHILDREN_MAX;
+	ledger->deadline_at = ledger->patience_at = ledger->checker_at = CLOCK_NEVER;
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
 		return -1;
 	}
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		ledger->children[i].channel_fd = -1;
-		ledger->children[i].restart_msecs = clock_msecs();
+		ledger->children[i].resume_at = CLOCK_NEVER;
+		ledger->children[i].restart_at = clock_msecs();
 	}
 	return 0;
 }

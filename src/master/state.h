@@ -27,8 +27,8 @@ struct master {
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
 	struct free_slots free[OPTIONS_WORKERS_MAX];
 	int signal_fd;
-	uint32_t last_chosen;  /* worker; the next one comes first among equals */
-	uint64_t accept_msecs; /* accept nothing until then; 0: go on */
+	uint32_t last_chosen; /* worker; the next one comes first among equals */
+	uint64_t accept_at;   /* accept nothing until then; CLOCK_NEVER: go on */
 };
 
 static inline struct part *master_part(const struct master *master, uint32_t worker)

@@ -86,14 +86,15 @@ void upgrade_check(struct master *master)
 		return;
 	}
 	ledger->checker_proof = false;
-	ledger->checker_msecs = clock_msecs() + CHECK_MSECS;
 	pid = fork();
 	if (pid == 0)
 		check(master);
-	if (pid < 0)
+	if (pid < 0) {
 		diag_errno("upgrade: cannot start a process");
-	else
-		ledger->checker_pid = pid;
+		return;
+	}
+	ledger->checker_pid = pid;
+	ledger->checker_at = clock_msecs() + CHECK_MSECS;
 }
 
 int upgrade_prove(int ledger_fd, const struct crew *crew)
@@ -117,7 +118,7 @@ void upgrade_give_up(struct master *master)
 
 	if (ledger->checker_pid == 0)
 		return;
-	ledger->checker_msecs = UINT64_MAX; /* once is enough: its end is told by SIGCHLD */
+	ledger->checker_at = CLOCK_NEVER; /* once is enough: its end is told by SIGCHLD */
 	kill(ledger->checker_pid, SIGKILL);
 }
 
@@ -126,6 +127,7 @@ void upgrade_finish(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	ledger->checker_pid = 0;
+	ledger->checker_at = CLOCK_NEVER;
 	if (!ledger->checker_proof) {
 		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
 		return;

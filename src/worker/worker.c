@@ -39,10 +39,9 @@ struct worker {
 	int epoll_fd;
 	bool waits_for_pipe;     /* the pipe is registered with epoll */
 	bool dismissed;          /* end-of-file on the channel: no more connections will come */
-	bool cut;                /* the deadline has passed */
-	uint64_t deadline_msecs; /* 0 while there is no shutdown */
-	uint64_t retry_msecs;    /* when starved and stalled clients try again; 0: none are */
-	uint64_t trim_msecs;     /* when to trim next; 0: nothing to trim */
+	uint64_t deadline_at;    /* of the shutdown; CLOCK_NEVER: there is none */
+	uint64_t retry_at;       /* when starved and stalled clients try again; CLOCK_NEVER: none are */
+	uint64_t trim_at;        /* when to trim next; CLOCK_NEVER: nothing to trim */
 	uint64_t single;         /* event data, if the last event came alone and from a client; else 0 */
 	bool single_again;       /* so did the one before, and from the same client */
 	uint32_t linger_in_vain; /* doubles with each lingering that was in vain */
@@ -67,7 +66,9 @@ static int attach(struct worker *worker, const struct seat *seat)
 
 	*worker = (struct worker){ .seat = seat,
 				   .part = seat->memory.base,
-				   .deadline_msecs = seat->deadline_msecs };
+				   .deadline_at = seat->deadline_at,
+				   .retry_at = CLOCK_NEVER,
+				   .trim_at = CLOCK_NEVER };
 	if (!tap_init(&worker->tap, worker->part, seat->pipe_fd))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	if (part_in_hand(worker->part, worker->part->slot_count) == PART_NOBODY)
@@ -78,7 +79,7 @@ static int attach(struct worker *worker, const struct seat *seat)
 		return -1;
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
-	worker->clients.draining = worker->deadline_msecs != 0;
+	worker->clients.draining = worker->deadline_at != CLOCK_NEVER;
 	clients_check_memory(&worker->clients);
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
@@ -113,11 +114,11 @@ static void adopt(struct worker *worker, const struct channel_message *message, 
 	client_adopt(&worker->clients, index, fd);
 }
 
-static void drain(struct worker *worker, uint64_t deadline_msecs)
+static void drain(struct worker *worker, uint64_t deadline_at)
 {
 	if (worker->clients.draining)
 		return;
-	worker->deadline_msecs = deadline_msecs;
+	worker->deadline_at = deadline_at;
 	worker->clients.draining = true;
 	for (uint32_t i = 0; i < worker->clients.reach; i++)
 		if (worker->clients.each[i].fd >= 0)
@@ -146,7 +147,7 @@ static void read_channel(struct worker *worker)
 			if (message.type == CHANNEL_CLIENT)
 				adopt(worker, &message, fd);
 			else if (message.type == CHANNEL_DRAIN)
-				drain(worker, message.deadline_msecs);
+				drain(worker, message.deadline_at);
 			break;
 		case CHANNEL_EMPTY:
 			return;
@@ -199,64 +200,44 @@ static void flush(struct worker *worker)
 
 static void cut_all(struct worker *worker)
 {
-	worker->cut = true;
 	for (uint32_t i = 0; i < worker->clients.reach; i++)
 		if (worker->clients.each[i].fd >= 0)
 			client_cut(&worker->clients, i);
 }
 
-static void keep_time(struct worker *worker)
+/* Is it time for what is wanted, which is put off for a while whenever it begins to be? */
+static bool is_due(uint64_t *due_at, bool wanted, uint64_t delay_msecs)
 {
-	struct clients *clients = &worker->clients;
-	uint64_t now;
-
-	if (worker->deadline_msecs == 0 && worker->trim_msecs == 0 && worker->retry_msecs == 0 &&
-	    clients->drained_count == 0 && !clients->starved)
-		return;
-	now = clock_msecs();
-	if (worker->deadline_msecs != 0 && now >= worker->deadline_msecs)
-		cut_all(worker);
-	if (clients->drained_count == 0) {
-		worker->trim_msecs = 0;
-	} else if (worker->trim_msecs == 0) {
-		worker->trim_msecs = now + TRIM_MSECS;
-	} else if (now >= worker->trim_msecs) {
-		clients_trim(clients);
-		worker->trim_msecs = 0;
-	}
-	if (!clients->starved) {
-		worker->retry_msecs = 0;
-	} else if (worker->retry_msecs == 0) {
-		worker->retry_msecs = now + RETRY_MSECS;
-	} else if (now >= worker->retry_msecs) {
-		clients_retry(clients);
-		worker->retry_msecs = 0;
-	}
+	if (!wanted)
+		*due_at = CLOCK_NEVER;
+	else if (*due_at == CLOCK_NEVER)
+		*due_at = clock_msecs() + delay_msecs;
+	if (!clock_reached(*due_at))
+		return false;
+	*due_at = CLOCK_NEVER;
+	return true;
 }
 
-static int sooner(int timeout, uint64_t when)
+static void keep_time(struct worker *worker)
 {
-	uint64_t now = clock_msecs();
-	uint64_t left = when > now ? when - now : 0;
-
-	if (left > INT32_MAX)
-		left = INT32_MAX;
-	return timeout < 0 || (int)left < timeout ? (int)left : timeout;
+	if (clock_reached(worker->deadline_at))
+		cut_all(worker);
+	if (is_due(&worker->trim_at, worker->clients.drained_count > 0, TRIM_MSECS))
+		clients_trim(&worker->clients);
+	if (is_due(&worker->retry_at, worker->clients.starved, RETRY_MSECS))
+		clients_retry(&worker->clients);
 }
 
 static int timeout_msecs(const struct worker *worker)
 {
-	int timeout = -1;
+	uint64_t next_at = clock_sooner(worker->trim_at, worker->retry_at);
 
 	if (clients_have_work(&worker->clients))
 		return 0;
-	if (worker->deadline_msecs != 0 && !worker->cut)
-		timeout = sooner(timeout, worker->deadline_msecs);
-	if (worker->trim_msecs != 0)
-		timeout = sooner(timeout, worker->trim_msecs);
-	if (worker->retry_msecs != 0)
-		timeout = sooner(timeout, worker->retry_msecs);
-	return timeout;
+	/* Beyond the deadline there is nobody left whom it could concern. */
+	if (worker->clients.count > 0)
+		next_at = clock_sooner(next_at, worker->deadline_at);
+	return clock_timeout(next_at);
 }
 
 /* ---- the loop ---- */
