@@ -48,12 +48,17 @@ static bool is_sound(const struct tap *tap)
 
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd)
 {
+	bool sound;
+
 	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd };
-	if (is_sound(tap))
-		return true;
-	commit(&part->batch.filled, block_start(flushed(tap)));
-	commit(&part->batch.flushed, block_start(flushed(tap)));
-	return false;
+	sound = is_sound(tap);
+	if (!sound) {
+		commit(&part->batch.filled, block_start(flushed(tap)));
+		commit(&part->batch.flushed, block_start(flushed(tap)));
+	}
+	if (tap_in_hand(tap) == NULL)
+		tap_abandon_in_hand(tap);
+	return sound;
 }
 
 /* ---- claiming ---- */
@@ -73,29 +78,31 @@ bool tap_is_empty(const struct tap *tap)
 	return filled(tap) == flushed(tap);
 }
 
-struct chunk *tap_in_hand(const struct tap *tap)
+const struct chunk *tap_in_hand(const struct tap *tap)
 {
+	if (part_in_hand(tap->part, tap->part->slot_count) == PART_NOBODY)
+		return NULL;
 	return &tap->part->batch.in_hand;
 }
 
-struct chunk *tap_claim(struct tap *tap, struct slot *slot)
+bool tap_claim(struct tap *tap, const struct slot *slot)
 {
-	struct chunk *chunk = tap_in_hand(tap);
+	struct chunk *chunk = &tap->part->batch.in_hand;
 
 	if (is_full(tap) && !tap_flush(tap))
-		return NULL;
+		return false;
 	chunk->generation = slot->generation;
 	chunk->position = filled(tap);
 	chunk->offset = committed(&slot->received);
 	chunk->queued_before = slot_queued(slot);
 	commit(&chunk->slot, (uint32_t)(slot - tap->part->slots));
-	return chunk;
+	return true;
 }
 
 /* Each record takes what its block has left, after a header. */
 int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pieces[CHUNK_PIECES_MAX])
 {
-	uint64_t position = tap_in_hand(tap)->position;
+	uint64_t position = tap->part->batch.in_hand.position;
 	int piece_count = 0;
 
 	while (count > 0) {
@@ -120,7 +127,7 @@ int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pi
 
 size_t tap_small_room(const struct tap *tap)
 {
-	size_t room = left_in_block(tap_in_hand(tap)->position) - sizeof(struct record);
+	size_t room = left_in_block(tap->part->batch.in_hand.position) - sizeof(struct record);
 
 	return room >= SMALL_BYTES ? room : room + RECORD_PAYLOAD_MAX_BYTES;
 }
@@ -151,7 +158,7 @@ static struct record record_of(const struct tap *tap, const struct slot *slot, e
 
 void tap_settle(struct tap *tap, size_t count)
 {
-	const struct chunk *chunk = tap_in_hand(tap);
+	const struct chunk *chunk = &tap->part->batch.in_hand;
 	struct record record = record_of(tap, &tap->part->slots[committed(&chunk->slot)], RECORD_DATA);
 	uint64_t position = chunk->position;
 	size_t done = 0;
@@ -161,17 +168,17 @@ void tap_settle(struct tap *tap, size_t count)
 		done += head_record(tap, &position, record, count - done);
 	}
 	commit(&tap->part->batch.filled, position);
-	commit_at("settled", &tap_in_hand(tap)->slot, PART_NOBODY);
+	commit_at("settled", &tap->part->batch.in_hand.slot, PART_NOBODY);
 }
 
 void tap_withdraw(struct tap *tap)
 {
-	commit(&tap_in_hand(tap)->slot, PART_NOBODY);
+	commit(&tap->part->batch.in_hand.slot, PART_NOBODY);
 }
 
 void tap_abandon_in_hand(struct tap *tap)
 {
-	const struct chunk *chunk = tap_in_hand(tap);
+	const struct chunk *chunk = &tap->part->batch.in_hand;
 	uint32_t index = committed(&chunk->slot);
 
 	if (index < tap->part->slot_count && chunk->position == filled(tap) &&

@@ -39,7 +39,7 @@ struct tap {
 
 /*
  * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the
- * answer is false. pipe_fd stays the caller's.
+ * answer is false. A chunk in hand whose connection is no more is ended. pipe_fd stays the caller's.
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd);
 
@@ -51,12 +51,12 @@ bool tap_is_empty(const struct tap *tap);
 
 /*
  * Claims the end of the batch for what is received next from a slot: this chunk is in hand until it
- * is settled or withdrawn. Flushes first when much waits. NULL if the pipe has no room for that.
+ * is settled or withdrawn. Flushes first when much waits. False if the pipe has no room for that.
  */
-struct chunk *tap_claim(struct tap *tap, struct slot *slot);
+bool tap_claim(struct tap *tap, const struct slot *slot);
 
-/* The chunk in hand, when part_in_hand() names its slot. */
-struct chunk *tap_in_hand(const struct tap *tap);
+/* The chunk in hand, which part_in_hand() tells of; NULL if there is none. */
+const struct chunk *tap_in_hand(const struct tap *tap);
 
 /*
  * Where `count` bytes of the chunk in hand lie, from its byte `from` on; both together at most

@@ -1,0 +1,82 @@
+/*
+ * From what a predecessor left to a connection that is served; run by a worker. See adopt.h.
+ *
+ * A fresh connection, one that a dead worker left, one that did not fit the last time, and one that
+ * survives an upgrade are adopted in the same way.
+ */
+#include "worker/adopt.h"
+
+#include "common/commit.h"
+#include "worker/client.h"
+#include "worker/recover.h"
+
+/*
+ * Brings the counters up to what the predecessor's last system call did, if that was cut off from
+ * its commit. False if they cannot be those of this connection.
+ */
+static bool repair(struct slot *slot, const struct recovered *truth, const struct chunk *in_hand)
+{
+	uint64_t received = committed(&slot->received);
+	uint64_t sent = committed(&slot->sent);
+	uint64_t receivable = received;
+	uint64_t sendable = slot_queued(slot);
+
+	if (fault_omits("repair"))
+		return true;
+	if (in_hand != NULL)
+		receivable = in_hand->offset + CHUNK_BYTES;
+	if (truth->closed) {
+		slot_set(slot, SLOT_BROKEN);
+		if (truth->received > received && truth->received <= receivable)
+			commit(&slot->received, truth->received);
+		return received <= receivable;
+	}
+	if (truth->received < received || truth->received > receivable)
+		return false;
+	if (in_hand != NULL && slot_backlog(slot) == 0)
+		sendable = in_hand->queued_before + (truth->received - in_hand->offset);
+	if (truth->sent < sent || truth->sent > sendable)
+		return false;
+	commit(&slot->received, truth->received);
+	commit_at("repair", &slot->sent, truth->sent);
+	return true;
+}
+
+/*
+ * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
+ * ask about one that was never announced: nothing was received on it.
+ */
+static bool take_over(struct clients *clients, struct client *client)
+{
+	struct slot *slot = client->slot;
+	const struct chunk *in_hand = tap_in_hand(clients->tap);
+	struct recovered truth;
+
+	if (slot_has(slot, SLOT_DAMAGED))
+		return false;
+	if (!slot_has(slot, SLOT_ANNOUNCED))
+		return true;
+	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
+		in_hand = NULL;
+	if (recover_stream(client->fd, &truth) != 0 || !repair(slot, &truth, in_hand))
+		return false;
+	if (in_hand != NULL && committed(&slot->received) > in_hand->offset)
+		client_settle(clients, client);
+	else if (in_hand != NULL)
+		tap_withdraw(clients->tap);
+	return true;
+}
+
+struct client *adopt(struct clients *clients, uint32_t index, int fd)
+{
+	struct client *client = &clients->each[index];
+
+	client_open(clients, client, fd);
+	if (!take_over(clients, client)) {
+		client_tell(client, "connection and table disagree, closing");
+		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
+		tap_abandon_in_hand(clients->tap);
+	}
+	client_announce(clients, client);
+	return client;
+}

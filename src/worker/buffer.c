@@ -1,0 +1,98 @@
+/* Memory for what slow clients have not read yet; run by a worker. See buffer.h. */
+#include "worker/buffer.h"
+
+#include "common/commit.h"
+
+void buffers_check(struct clients *clients)
+{
+	struct part *part = clients->part;
+	uint64_t held = 0;
+
+	for (uint32_t i = 0; i < committed(&part->reach) && i < part->slot_count; i++) {
+		struct slot *slot = &part->slots[i];
+		bool is_open = committed(&slot->state) == SLOT_OPEN;
+
+		if (is_open && !slot_ring_is_sound(part, slot))
+			slot_set(slot, SLOT_DAMAGED);
+		if (!is_open || slot_has(slot, SLOT_DAMAGED)) {
+			commit(&slot->ring_held, part->ring_stride);
+			slot_give_ring_back(part, slot);
+		}
+		held += committed(&slot->ring_held);
+	}
+	budget_set(clients->budget, clients->account, held);
+}
+
+/* ---- taking ---- */
+
+static uint64_t take(const struct clients *clients, uint64_t bytes)
+{
+	return budget_take(clients->budget, clients->account, bytes, clients->page_bytes);
+}
+
+/* Lets a ring hold as much of what is needed as can be had. */
+static void take_memory(struct clients *clients, struct slot *slot, uint64_t needed)
+{
+	uint64_t held = committed(&slot->ring_held);
+	uint64_t taken = take(clients, needed - held);
+
+	if (held + taken < needed) {
+		buffers_trim(clients);
+		held = committed(&slot->ring_held);
+		taken += take(clients, needed - held - taken);
+	}
+	if (held + taken == 0 && clients->options->when_full == WHEN_FULL_PAUSE) {
+		taken = clients->page_bytes;
+		budget_take_anyway(clients->budget, clients->account, taken);
+	}
+	commit(&slot->ring_held, held + taken);
+}
+
+uint64_t buffer_make_room(struct clients *clients, struct slot *slot, uint64_t wanted)
+{
+	uint64_t queued = slot_queued(slot);
+	uint64_t backlog = slot_backlog(slot);
+	uint64_t left = clients->part->ring_bytes - backlog;
+	uint64_t needed, held;
+	struct ring ring;
+
+	if (wanted > left)
+		wanted = left;
+	if (backlog == 0)
+		commit(&slot->ring_base, queued);
+	ring = slot_ring(clients->part, slot);
+	needed = ring_reach(&ring, queued + wanted);
+	needed = (needed + clients->page_bytes - 1) / clients->page_bytes * clients->page_bytes;
+	if (needed > committed(&slot->ring_held))
+		take_memory(clients, slot, needed);
+	held = committed(&slot->ring_held);
+	if (held >= needed)
+		return wanted;
+	return held > queued - ring.base ? held - (queued - ring.base) : 0;
+}
+
+/* ---- giving back ---- */
+
+void buffer_give_back(struct clients *clients, struct slot *slot)
+{
+	uint64_t freed = slot_give_ring_back(clients->part, slot);
+
+	if (freed > 0)
+		budget_give(clients->budget, clients->account, freed);
+}
+
+void buffer_note_idle(struct clients *clients, const struct client *client)
+{
+	if (committed(&client->slot->ring_held) > 0 && slot_backlog(client->slot) == 0)
+		queue_add(&clients->idle_rings, client_number(clients, client));
+}
+
+void buffers_trim(struct clients *clients)
+{
+	while (clients->idle_rings.count > 0) {
+		struct slot *slot = clients->each[queue_take(&clients->idle_rings)].slot;
+
+		if (slot_backlog(slot) == 0)
+			buffer_give_back(clients, slot);
+	}
+}

@@ -1,0 +1,64 @@
+/* What the worker's own files share: the connections it holds, and what these have in common. */
+#ifndef ECHOD_WORKER_STATE_H
+#define ECHOD_WORKER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/budget.h"
+#include "common/table.h"
+#include "options.h"
+#include "worker/queue.h"
+#include "worker/tap.h"
+
+/* Whether there is something to receive; each says more than the one before it. */
+enum incoming {
+	INCOMING_NONE,        /* not until epoll says so */
+	INCOMING_SOME,        /* perhaps; what comes short of what was asked for is all */
+	INCOMING_UNTIL_EMPTY, /* until a receive says that nothing is left: an end, or urgent data */
+	INCOMING_STARVED,     /* not before memory may be free for what the client sends (WHEN_FULL_PAUSE) */
+};
+
+/* Whether the socket takes what is sent. */
+enum outgoing {
+	OUTGOING_OPEN,
+	OUTGOING_FULL,    /* not until epoll says that the peer has taken some */
+	OUTGOING_STALLED, /* not before the kernel may have memory for it, of which epoll tells nothing */
+};
+
+/* A connection: what this process knows of it. What its successor must know is in the slot. */
+struct client {
+	struct slot *slot;
+	int fd;           /* -1: no connection is held here */
+	uint8_t incoming; /* enum incoming */
+	uint8_t outgoing; /* enum outgoing */
+	bool watched;     /* registered with epoll */
+	bool eager;       /* its last receive was a large one */
+};
+
+struct clients {
+	const struct options *options;
+	struct part *part;
+	struct tap *tap;
+	struct budget *budget;
+	uint32_t account; /* this worker's, in the budget */
+	int epoll_fd;
+	uint64_t page_bytes;
+	struct client *each;     /* one for each slot of the part; queues have numbers of these */
+	uint32_t count;          /* connections held here */
+	uint32_t reach;          /* one more than the highest slot ever adopted here */
+	struct queue ready;      /* those with something to do, which can be little: see turns.h */
+	struct queue bulk;       /* those with something to do that sent much before */
+	struct queue held_up;    /* those not received from until the pipe has room */
+	struct queue finished;   /* those that are done as soon as the batch is flushed */
+	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
+	bool draining;           /* a shutdown: finish what has arrived */
+	bool short_of_memory;    /* some are starved or stalled */
+};
+
+static inline uint32_t client_number(const struct clients *clients, const struct client *client)
+{
+	return (uint32_t)(client - clients->each);
+}
+
+#endif
