@@ -52,7 +52,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		.memory = master->child_memory[number],
 		.budget = is_logger ? NULL : master->budget_memory.base,
 		.key = ledger->key,
-		.deadline_at = ledger->deadline_at,
+		.deadline_at = ledger->shutdown.deadline_at,
 		.channel_fd = channel_fd,
 		.pipe_fd = ledger->pipe_fds[is_logger ? 0 : 1],
 		.relay_fds = { -1, -1 },
@@ -70,6 +70,12 @@ static int start(struct master *master, struct child *child)
 	int ends[2];
 	pid_t pid;
 
+	child->process = (struct process){
+		.channel_fd = -1,
+		.program = master->ledger->upgrade.program,
+		.started_at = clock_msecs(),
+		.resume_at = CLOCK_NEVER,
+	};
 	if (channel_open(ends) != 0)
 		return -1;
 	pid = fork();
@@ -80,13 +86,9 @@ static int start(struct master *master, struct child *child)
 		close(ends[0]);
 		return -1;
 	}
-	child->pid = pid;
-	child->channel_fd = ends[0];
-	child->ready = child->mute = child->refusing = child->to_drain = child->dismissed = child->replaced =
-		false;
-	child->program = master->ledger->program;
-	child->resume_at = child->restart_at = CLOCK_NEVER;
-	child->started_at = clock_msecs();
+	child->process.pid = pid;
+	child->process.channel_fd = ends[0];
+	child->restart_at = CLOCK_NEVER;
 	return 0;
 }
 
@@ -101,8 +103,6 @@ void children_start_due(struct master *master)
 			continue;
 		if (start(master, child) != 0) {
 			diag_errno("cannot start a process");
-			child->started_at = now;
-			child->replaced = false;
 			child_restart(child);
 		}
 	}
@@ -124,30 +124,36 @@ bool children_reap(struct master *master, struct child_end *end)
 
 		if (pid <= 0) /* 0: those that are left live; ECHILD: none is left */
 			return false;
-		if (pid == master->ledger->checker_pid) {
+		if (pid == master->ledger->upgrade.checker_pid) {
 			end->child = NULL;
 			return true;
 		}
 		for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 			struct child *child = &master->ledger->children[i];
 
-			if (child->pid != pid)
+			if (child->process.pid != pid)
 				continue;
-			close(child->channel_fd);
-			child->channel_fd = -1;
-			child->pid = 0;
-			child->ready = false;
+			child_hang_up(child);
+			child->process.pid = 0;
 			end->child = child;
 			return true;
 		}
 	}
 }
 
+void child_hang_up(struct child *child)
+{
+	if (child->process.channel_fd >= 0)
+		close(child->process.channel_fd);
+	child->process.channel_fd = -1;
+	child->process.ready = false;
+}
+
 void child_restart(struct child *child)
 {
 	uint64_t now = clock_msecs();
 
-	if (child->replaced || now - child->started_at >= EARLY_DEATH_MSECS)
+	if (child->process.expected || now - child->process.started_at >= EARLY_DEATH_MSECS)
 		child->delay_msecs = 0;
 	else if (child->delay_msecs == 0)
 		child->delay_msecs = DELAY_FIRST_MSECS;
@@ -182,15 +188,15 @@ void child_report_end(const struct master *master, const struct child_end *end)
 void child_kill(const struct child *child)
 {
 	/* Its only failure, that there is no such process, cannot be: nobody else reaps it. */
-	if (child->pid != 0)
-		kill(child->pid, SIGKILL);
+	if (child->process.pid != 0)
+		kill(child->process.pid, SIGKILL);
 }
 
 void child_await(struct child *child)
 {
-	if (child->pid == 0)
+	if (child->process.pid == 0)
 		return;
-	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(child->process.pid, NULL, 0) < 0 && errno == EINTR)
 		errno = 0;
-	child->pid = 0;
+	child->process.pid = 0;
 }

@@ -36,6 +36,9 @@ struct child_end {
  */
 bool children_reap(struct master *master, struct child_end *end);
 
+/* Closes the channel of a child that is dead or dying. */
+void child_hang_up(struct child *child);
+
 /* Plans the restart of a dead child. */
 void child_restart(struct child *child);
 

@@ -35,30 +35,44 @@ struct connection {
 	uint8_t crashes; /* how many workers in a row crashed adopting it */
 };
 
-/* A worker or the logger, whichever process that is at the time. */
-struct child {
-	int32_t pid;          /* 0: none is running */
-	int32_t channel_fd;   /* -1: none */
-	int32_t memory_fd;    /* of its region */
-	bool ready;           /* it has said that it serves */
-	bool mute;            /* its channel is at its end; there is nothing to read */
-	bool refusing;        /* its descriptor table was full: hand over one at a time */
-	bool to_drain;        /* it has yet to be told of the shutdown */
-	bool dismissed;       /* its channel was half-closed: it ends when it is done */
-	bool replaced;        /* the master killed it for its successor's sake */
-	uint32_t program;     /* which program it runs; see struct ledger */
-	uint32_t restarts;    /* how often it was started again */
-	uint32_t delay_msecs; /* waited before the last restart */
-	uint64_t started_at;  /* when the last one was started */
-	uint64_t restart_at;  /* when to start it again; CLOCK_NEVER: it runs or is finished */
-	uint64_t resume_at;   /* hand over nothing until then; CLOCK_NEVER: go on */
-	uint32_t clients;     /* connections it has; a worker's */
-	uint32_t waiting;     /* of these, CONNECTION_WAITING */
-	uint32_t cursor;      /* where to look for the next one that waits */
-	uint64_t ended;       /* connections that have ended, and in all of them bytes: */
+/* What a worker has yet to be told, or was told, of a shutdown that began after its start. */
+enum orders {
+	ORDERS_NONE = 0,
+	ORDERS_DRAIN,     /* it must be told to finish, as soon as its channel has room */
+	ORDERS_DISMISSED, /* its channel was half-closed: it ends when it is done */
+};
+
+/* The process that a child is at the time, or was last: what dies with it. */
+struct process {
+	int32_t pid;         /* 0: it is dead */
+	int32_t channel_fd;  /* -1: there is none, or it is at its end */
+	uint32_t program;    /* which program it runs; see struct upgrade_state */
+	uint8_t orders;      /* enum orders */
+	bool ready;          /* it has said that it serves */
+	bool refusing;       /* its descriptor table was full: hand over one at a time */
+	bool expected;       /* its death is no news: the master kills it for its successor's sake */
+	uint64_t started_at; /* or when that failed */
+	uint64_t resume_at;  /* when a pause in handing over ends; CLOCK_NEVER: there is none */
+};
+
+/* Bytes of all connections that have ended. */
+struct totals {
 	uint64_t received;
 	uint64_t echoed;
 	uint64_t dropped;
+};
+
+/* A worker or the logger, whichever process that is at the time. */
+struct child {
+	struct process process; /* set anew by each start */
+	int32_t memory_fd;      /* of its region */
+	uint32_t restarts;      /* how often it was started again */
+	uint32_t delay_msecs;   /* waited before the last restart */
+	uint32_t clients;       /* connections it has; a worker's */
+	uint32_t waiting;       /* of these, CONNECTION_WAITING */
+	uint32_t cursor;        /* where to look for the next one that waits */
+	uint64_t restart_at;    /* when to start it again; CLOCK_NEVER: it runs or is finished */
+	struct totals ended;    /* a worker's */
 };
 
 enum phase {
@@ -69,11 +83,29 @@ enum phase {
 	PHASE_OVER,
 };
 
+struct shutdown_state {
+	uint64_t deadline_at; /* until when connections may finish; CLOCK_NEVER: there is no shutdown */
+	uint64_t patience_at; /* when what has not finished then will be killed */
+	uint64_t asked_at;    /* when it was asked for */
+	uint32_t signal;      /* by which signal; 0: by none */
+	uint32_t kills;       /* rounds of killing what has not finished by the deadline */
+	uint32_t cut;         /* connections that the deadline cut */
+	uint64_t output_seen; /* bytes of the log that were out when the shutdown last looked */
+};
+
+struct upgrade_state {
+	uint32_t program;    /* how many upgrades there have been */
+	uint32_t replacing;  /* the child to be replaced next after one; beyond the last: none */
+	uint64_t checker_at; /* when to give the checker up; CLOCK_NEVER: there is none, or it was given up */
+	int32_t checker_pid; /* the new program, trying this ledger on; 0: none */
+	bool proof;          /* it knows the ledger */
+};
+
 /*
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 2 };
+enum { LEDGER_LAYOUT = 3 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
@@ -95,22 +127,12 @@ struct ledger {
 	uint32_t worker_slots; /* slots of each worker */
 	uint32_t clients_max;
 	uint64_t ring_bytes;
-	uint64_t key;         /* of the records */
-	uint64_t deadline_at; /* of the shutdown; CLOCK_NEVER: none is going on */
-	uint64_t patience_at; /* when what has not finished then will be killed */
-	uint64_t stop_at;     /* when the shutdown was asked for */
-	uint32_t stop_signal; /* by which signal; 0: by none */
-	uint64_t output_seen; /* bytes of the log that were out when the shutdown last looked */
-	uint32_t kills;       /* rounds of killing what has not finished by the deadline */
-	uint32_t cut;         /* connections that the deadline cut */
-	bool output_gone;     /* standard output cannot be written */
-	bool failed;          /* exit with 1 */
-	uint32_t program;     /* how many upgrades there have been */
-	int32_t memory_fd;    /* of the ledger itself */
-	int32_t checker_pid;  /* the new program, trying this ledger on; 0: none */
-	uint64_t checker_at;  /* when to give it up; CLOCK_NEVER: there is none, or it was given up */
-	bool checker_proof;   /* it knows the ledger */
-	uint32_t replacing;   /* the child to be replaced next after an upgrade; beyond the last: none */
+	uint64_t key; /* of the records */
+	struct shutdown_state shutdown;
+	struct upgrade_state upgrade;
+	bool output_gone;  /* standard output cannot be written */
+	bool failed;       /* exit with 1 */
+	int32_t memory_fd; /* of the ledger itself */
 	int32_t budget_fd;
 	int32_t pipe_fds[2];  /* from the workers to the logger; -1: closed */
 	int32_t relay_fds[2]; /* from logger to logger: see logger/output.h */

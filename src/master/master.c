@@ -79,8 +79,8 @@ static void stop(struct master *master, uint32_t signal_number)
 		for (uint32_t i = 0; i < ledger->listener_count; i++)
 			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
 	}
-	ledger->stop_at = clock_msecs();
-	ledger->stop_signal = signal_number;
+	ledger->shutdown.asked_at = clock_msecs();
+	ledger->shutdown.signal = signal_number;
 	shutdown_begin(master);
 }
 
@@ -105,9 +105,9 @@ static void child_is_ready(struct master *master, struct child *child)
 {
 	struct ledger *ledger = master->ledger;
 
-	child->ready = true;
+	child->process.ready = true;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		if (!ledger->children[i].ready)
+		if (!ledger->children[i].process.ready)
 			return;
 	}
 	if (ledger->phase != PHASE_STARTING)
@@ -135,7 +135,7 @@ static void read_channel(struct master *master, struct child *child)
 	int fd = -1;
 
 	for (;;) {
-		switch (channel_receive(child->channel_fd, &message, &fd)) {
+		switch (channel_receive(child->process.channel_fd, &message, &fd)) {
 		case CHANNEL_MESSAGE:
 			if (fd >= 0)
 				close(fd); /* nobody has any to send to the master */
@@ -147,7 +147,7 @@ static void read_channel(struct master *master, struct child *child)
 			child_kill(child); /* its successor may talk sense */
 			return;
 		case CHANNEL_CLOSED:
-			child->mute = true; /* SIGCHLD tells the rest */
+			child_hang_up(child); /* SIGCHLD tells the rest */
 			return;
 		}
 	}
@@ -181,7 +181,7 @@ static void bury(struct master *master, const struct child_end *end)
 	if (finished && child->clients == 0)
 		return;
 	child_restart(child);
-	if (!child->replaced && !(child_is_logger(master, child) && ledger->output_gone))
+	if (!child->process.expected && !(child_is_logger(master, child) && ledger->output_gone))
 		child_report_end(master, end);
 }
 
@@ -202,18 +202,18 @@ static void replace_next(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	while (ledger->replacing <= ledger->workers) {
-		struct child *child = &ledger->children[ledger->replacing];
+	while (ledger->upgrade.replacing <= ledger->workers) {
+		struct child *child = &ledger->children[ledger->upgrade.replacing];
 
-		if (!child->ready)
+		if (!child->process.ready)
 			return;
-		if (child->program != ledger->program) {
-			child->ready = false;
-			child->replaced = true;
+		if (child->process.program != ledger->upgrade.program) {
+			child->process.ready = false;
+			child->process.expected = true;
 			child_kill(child);
 			return;
 		}
-		ledger->replacing++;
+		ledger->upgrade.replacing++;
 	}
 }
 
@@ -222,7 +222,8 @@ static void replace_next(struct master *master)
 /* timeout(1), for one, sends its signal to the process and at once to its group, too. */
 static bool is_same_request(const struct ledger *ledger, uint32_t number)
 {
-	return number == ledger->stop_signal && clock_msecs() - ledger->stop_at < SAME_REQUEST_MSECS;
+	return number == ledger->shutdown.signal &&
+	       clock_msecs() - ledger->shutdown.asked_at < SAME_REQUEST_MSECS;
 }
 
 static void handle_signal(struct master *master, uint32_t number)
@@ -264,10 +265,10 @@ static uint64_t next_at(const struct master *master)
 	const struct ledger *ledger = master->ledger;
 	uint64_t at = clock_sooner(children_next_start(master), shutdown_next(master));
 
-	at = clock_sooner(at, clock_sooner(master->accept_at, ledger->checker_at));
+	at = clock_sooner(at, clock_sooner(master->accept_at, ledger->upgrade.checker_at));
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		if (ledger->children[i].waiting > 0 && ledger->children[i].ready)
-			at = clock_sooner(at, ledger->children[i].resume_at);
+		if (ledger->children[i].waiting > 0 && ledger->children[i].process.ready)
+			at = clock_sooner(at, ledger->children[i].process.resume_at);
 	}
 	return at;
 }
@@ -297,7 +298,7 @@ static void set_watch(const struct master *master, struct watch *watch)
 		const struct child *child = &ledger->children[i];
 
 		/* poll() passes over -1 */
-		add_watch(watch, child->mute ? -1 : child->channel_fd,
+		add_watch(watch, child->process.channel_fd,
 			  pool_wants_room(child) ? POLLIN | POLLOUT : POLLIN);
 	}
 	watch->listeners = watch->count;
@@ -327,7 +328,7 @@ static void keep_time(struct master *master)
 
 	if (clock_reached(master->accept_at))
 		master->accept_at = CLOCK_NEVER;
-	if (clock_reached(ledger->checker_at))
+	if (clock_reached(ledger->upgrade.checker_at))
 		upgrade_give_up(master);
 	for (uint32_t i = 0; i < ledger->workers; i++)
 		pool_hand_over(master, i);

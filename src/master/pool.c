@@ -101,12 +101,11 @@ static void report(const struct master *master, const struct slot *slot)
 
 static void count_ended(struct master *master, struct child *child, const struct slot *slot)
 {
-	child->ended++;
-	child->received += committed(&slot->received);
-	child->echoed += committed(&slot->sent);
-	child->dropped += not_echoed(master, slot);
+	child->ended.received += committed(&slot->received);
+	child->ended.echoed += committed(&slot->sent);
+	child->ended.dropped += not_echoed(master, slot);
 	if (master->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
-		master->ledger->cut++;
+		master->ledger->shutdown.cut++;
 }
 
 static void release(struct master *master, uint32_t worker, uint32_t index)
@@ -139,7 +138,7 @@ void pool_done(struct master *master, uint32_t worker, const uint32_t *slots, ui
 		    committed(&master_part(master, worker)->slots[slots[i]].state) == SLOT_DONE)
 			release(master, worker, slots[i]);
 	}
-	master->ledger->children[worker].resume_at = CLOCK_NEVER;
+	master->ledger->children[worker].process.resume_at = CLOCK_NEVER;
 }
 
 /* ---- the beginning ---- */
@@ -161,8 +160,8 @@ static uint32_t choose(struct master *master)
 
 		if (!has_room(master, worker))
 			continue;
-		if (best == NULL || child->ready > best->ready ||
-		    (child->ready == best->ready && child->clients < best->clients))
+		if (best == NULL || child->process.ready > best->process.ready ||
+		    (child->process.ready == best->process.ready && child->clients < best->clients))
 			best = child;
 	}
 	/* There is one: the workers' slots together are at least clients_max. */
@@ -190,25 +189,25 @@ static bool hand_over(struct master *master, uint32_t worker, uint32_t index)
 	struct child *child = &master->ledger->children[worker];
 	struct channel_message message = { .type = CHANNEL_CLIENT, .count = 1, .slots = { index } };
 
-	if (channel_send(child->channel_fd, &message, connection->fd) == 0) {
+	if (channel_send(child->process.channel_fd, &message, connection->fd) == 0) {
 		connection->state = CONNECTION_SENT;
 		child->waiting--;
 		return true;
 	}
 	/* Full: wait for room. Gone: its successor gets it. Anything else passes with time, like ETOOMANYREFS. */
 	if (errno != EAGAIN)
-		child->resume_at = clock_msecs() + HOLD_MSECS;
+		child->process.resume_at = clock_msecs() + HOLD_MSECS;
 	return false;
 }
 
 static bool can_hand_over(const struct child *child)
 {
-	return child->waiting > 0 && child->ready && child->resume_at == CLOCK_NEVER;
+	return child->waiting > 0 && child->process.ready && child->process.resume_at == CLOCK_NEVER;
 }
 
 bool pool_wants_room(const struct child *child)
 {
-	return can_hand_over(child) || child->to_drain;
+	return can_hand_over(child) || child->process.orders == ORDERS_DRAIN;
 }
 
 void pool_hand_over(struct master *master, uint32_t worker)
@@ -216,8 +215,8 @@ void pool_hand_over(struct master *master, uint32_t worker)
 	struct child *child = &master->ledger->children[worker];
 	uint32_t in_hand;
 
-	if (clock_reached(child->resume_at))
-		child->resume_at = CLOCK_NEVER;
+	if (clock_reached(child->process.resume_at))
+		child->process.resume_at = CLOCK_NEVER;
 	if (!can_hand_over(child))
 		return;
 	/* What a dead worker had in hand comes first: nothing else can be received before it is settled. */
@@ -229,7 +228,7 @@ void pool_hand_over(struct master *master, uint32_t worker)
 	while (child->waiting > 0) {
 		child->cursor %= master->ledger->worker_slots;
 		if (master_connection(master, worker, child->cursor)->state == CONNECTION_WAITING &&
-		    (!hand_over(master, worker, child->cursor) || child->refusing))
+		    (!hand_over(master, worker, child->cursor) || child->process.refusing))
 			return;
 		child->cursor++;
 	}
@@ -267,8 +266,8 @@ void pool_refused(struct master *master, uint32_t worker, uint32_t slot)
 	if (!is_served(master, worker, slot))
 		return;
 	wait_again(master, worker, slot);
-	master->ledger->children[worker].refusing = true;
-	master->ledger->children[worker].resume_at = clock_msecs() + HOLD_MSECS;
+	master->ledger->children[worker].process.refusing = true;
+	master->ledger->children[worker].process.resume_at = clock_msecs() + HOLD_MSECS;
 }
 
 static void suspect(struct master *master, uint32_t worker, uint32_t index)

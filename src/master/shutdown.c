@@ -31,8 +31,9 @@ static void tell_to_drain(struct child *worker, uint64_t deadline_at)
 	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_at = deadline_at };
 
 	/* While its channel is full it has connections to adopt first. */
-	if (worker->to_drain && channel_send(worker->channel_fd, &message, -1) == 0)
-		worker->to_drain = false;
+	if (worker->process.orders == ORDERS_DRAIN &&
+	    channel_send(worker->process.channel_fd, &message, -1) == 0)
+		worker->process.orders = ORDERS_NONE;
 }
 
 void shutdown_begin(struct master *master)
@@ -40,13 +41,14 @@ void shutdown_begin(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	ledger->phase = PHASE_DRAINING;
-	ledger->deadline_at = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
-	ledger->patience_at = ledger->deadline_at + GRACE_MSECS;
+	ledger->shutdown.deadline_at = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
+	ledger->shutdown.patience_at = ledger->shutdown.deadline_at + GRACE_MSECS;
 	close_listeners(ledger);
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
 
-		child->to_drain = child->pid != 0 && !child_is_logger(master, child);
+		if (child->process.pid != 0 && !child_is_logger(master, child))
+			child->process.orders = ORDERS_DRAIN;
 		if (child->restart_at != CLOCK_NEVER)
 			child->restart_at = clock_msecs(); /* there is no time for a delay */
 	}
@@ -65,12 +67,13 @@ static bool dismiss_workers(struct ledger *ledger)
 			continue;
 		}
 		worker->restart_at = CLOCK_NEVER;
-		if (worker->pid == 0)
+		if (worker->process.pid == 0)
 			continue;
 		all_gone = false;
-		/* Fails only if it has been done before or the worker has died. */
-		if (!worker->dismissed && shutdown(worker->channel_fd, SHUT_WR) == 0)
-			worker->dismissed = true;
+		/* Fails only if the worker has died. */
+		if (worker->process.orders != ORDERS_DISMISSED &&
+		    shutdown(worker->process.channel_fd, SHUT_WR) == 0)
+			worker->process.orders = ORDERS_DISMISSED;
 	}
 	return all_gone;
 }
@@ -92,9 +95,9 @@ static bool log_moves(struct master *master)
 
 	if (ioctl(ledger->relay_fds[0], FIONREAD, &in_relay) != 0)
 		in_relay = 0;
-	if (written - (uint64_t)in_relay == ledger->output_seen)
+	if (written - (uint64_t)in_relay == ledger->shutdown.output_seen)
 		return false;
-	ledger->output_seen = written - (uint64_t)in_relay;
+	ledger->shutdown.output_seen = written - (uint64_t)in_relay;
 	return true;
 }
 
@@ -106,11 +109,11 @@ static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	ledger->patience_at = clock_msecs() + GRACE_MSECS;
+	ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
 	if (log_moves(master))
 		return;
-	ledger->kills++;
-	if (ledger->kills > KILLS_MAX) {
+	ledger->shutdown.kills++;
+	if (ledger->shutdown.kills > KILLS_MAX) {
 		diag("shutdown: processes hang, the log is not complete");
 		ledger->failed = true;
 		shutdown_now(master);
@@ -120,16 +123,17 @@ static void kill_late(struct master *master)
 		struct child *child = &ledger->children[i];
 
 		/* The logger has work to do for as long as there are workers. */
-		if (child_is_logger(master, child) && ledger->phase != PHASE_LOGGING && ledger->kills == 1)
+		if (child_is_logger(master, child) && ledger->phase != PHASE_LOGGING &&
+		    ledger->shutdown.kills == 1)
 			continue;
-		child->replaced = true;
+		child->process.expected = true;
 		child_kill(child);
 	}
 }
 
 uint64_t shutdown_next(const struct master *master)
 {
-	return master->ledger->patience_at;
+	return master->ledger->shutdown.patience_at;
 }
 
 void shutdown_advance(struct master *master)
@@ -137,16 +141,16 @@ void shutdown_advance(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	for (uint32_t i = 0; i < ledger->workers; i++)
-		tell_to_drain(&ledger->children[i], ledger->deadline_at);
+		tell_to_drain(&ledger->children[i], ledger->shutdown.deadline_at);
 	if (ledger->phase == PHASE_DRAINING && dismiss_workers(ledger)) {
-		if (ledger->cut > 0)
-			diag("drain timeout: %u connections closed", ledger->cut);
+		if (ledger->shutdown.cut > 0)
+			diag("drain timeout: %u connections closed", ledger->shutdown.cut);
 		close_pipe(ledger);
 	}
-	if (ledger->phase == PHASE_LOGGING && ledger_logger(ledger)->pid == 0 &&
+	if (ledger->phase == PHASE_LOGGING && ledger_logger(ledger)->process.pid == 0 &&
 	    ledger_logger(ledger)->restart_at == CLOCK_NEVER)
 		ledger->phase = PHASE_OVER;
-	else if (clock_reached(ledger->patience_at))
+	else if (clock_reached(ledger->shutdown.patience_at))
 		kill_late(master);
 }
 

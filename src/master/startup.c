@@ -218,15 +218,16 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->clients_max = clients_max;
 	ledger->ring_bytes = options->buffer_bytes;
 	ledger->memory_fd = master->ledger_memory.fd;
-	ledger->replacing = CHILDREN_MAX;
-	ledger->deadline_at = ledger->patience_at = ledger->checker_at = CLOCK_NEVER;
+	ledger->upgrade.replacing = CHILDREN_MAX;
+	ledger->shutdown.deadline_at = ledger->shutdown.patience_at = ledger->upgrade.checker_at =
+		CLOCK_NEVER;
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
 		return -1;
 	}
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		ledger->children[i].channel_fd = -1;
-		ledger->children[i].resume_at = CLOCK_NEVER;
+		ledger->children[i].process.channel_fd = -1;
+		ledger->children[i].process.resume_at = CLOCK_NEVER;
 		ledger->children[i].restart_at = clock_msecs();
 	}
 	return 0;
@@ -289,7 +290,7 @@ int startup_resume(struct master *master, int ledger_fd)
 		diag_errno("upgrade");
 		return -1;
 	}
-	master->ledger->program++;
-	master->ledger->replacing = 0;
+	master->ledger->upgrade.program++;
+	master->ledger->upgrade.replacing = 0;
 	return 0;
 }

@@ -24,9 +24,9 @@ static struct sums sum_worker(const struct master *master, uint32_t worker)
 	struct sums sums = {
 		.clients = child->clients,
 		.restarts = child->restarts,
-		.received = child->received,
-		.echoed = child->echoed,
-		.dropped = child->dropped,
+		.received = child->ended.received,
+		.echoed = child->ended.echoed,
+		.dropped = child->ended.dropped,
 	};
 
 	for (uint32_t i = 0; i < master->free[worker].unused; i++) {
@@ -80,13 +80,13 @@ void status_write(const struct master *master)
 		char name[24], pid[16];
 
 		snprintf(name, sizeof(name), "worker %u", i);
-		snprintf(pid, sizeof(pid), "%d", ledger->children[i].pid);
+		snprintf(pid, sizeof(pid), "%d", ledger->children[i].process.pid);
 		write_row(name, pid, &sums);
 		add(&total, &sums);
 		held += committed(&budget->accounts[i].held);
 	}
 	write_row("workers", "", &total);
-	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->pid, logger->restarts,
+	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->process.pid, logger->restarts,
 	     (uintmax_t)committed(&log->written));
 	diag("limits: %u of %u clients, %ju of %ju bytes of buffers, %ju bytes each", (uint32_t)total.clients,
 	     ledger->clients_max, (uintmax_t)held, (uintmax_t)budget->total_bytes,

@@ -77,7 +77,7 @@ void upgrade_check(struct master *master)
 	struct ledger *ledger = master->ledger;
 	pid_t pid;
 
-	if (ledger->phase != PHASE_SERVING || ledger->checker_pid != 0) {
+	if (ledger->phase != PHASE_SERVING || ledger->upgrade.checker_pid != 0) {
 		diag("upgrade: not now");
 		return;
 	}
@@ -85,7 +85,7 @@ void upgrade_check(struct master *master)
 		diag_errno("upgrade: %s", program);
 		return;
 	}
-	ledger->checker_proof = false;
+	ledger->upgrade.proof = false;
 	pid = fork();
 	if (pid == 0)
 		check(master);
@@ -93,8 +93,8 @@ void upgrade_check(struct master *master)
 		diag_errno("upgrade: cannot start a process");
 		return;
 	}
-	ledger->checker_pid = pid;
-	ledger->checker_at = clock_msecs() + CHECK_MSECS;
+	ledger->upgrade.checker_pid = pid;
+	ledger->upgrade.checker_at = clock_msecs() + CHECK_MSECS;
 }
 
 int upgrade_prove(int ledger_fd, const struct crew *crew)
@@ -107,7 +107,7 @@ int upgrade_prove(int ledger_fd, const struct crew *crew)
 		return 1;
 	ledger = memory.base;
 	if (ledger_fits(ledger, memory.bytes, crew->logger_memory_bytes))
-		ledger->checker_proof = true;
+		ledger->upgrade.proof = true;
 	memory_release(&memory);
 	return 0;
 }
@@ -116,19 +116,19 @@ void upgrade_give_up(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	if (ledger->checker_pid == 0)
+	if (ledger->upgrade.checker_pid == 0)
 		return;
-	ledger->checker_at = CLOCK_NEVER; /* once is enough: its end is told by SIGCHLD */
-	kill(ledger->checker_pid, SIGKILL);
+	ledger->upgrade.checker_at = CLOCK_NEVER; /* once is enough: its end is told by SIGCHLD */
+	kill(ledger->upgrade.checker_pid, SIGKILL);
 }
 
 void upgrade_finish(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	ledger->checker_pid = 0;
-	ledger->checker_at = CLOCK_NEVER;
-	if (!ledger->checker_proof) {
+	ledger->upgrade.checker_pid = 0;
+	ledger->upgrade.checker_at = CLOCK_NEVER;
+	if (!ledger->upgrade.proof) {
 		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
 		return;
 	}
