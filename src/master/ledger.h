@@ -24,8 +24,8 @@ enum {
 
 enum connection_state {
 	CONNECTION_NONE = 0,
-	CONNECTION_WAITING, /* its descriptor must be sent to its worker */
-	CONNECTION_SENT,    /* it was */
+	CONNECTION_UNSENT, /* its descriptor must be sent to its worker */
+	CONNECTION_SENT,   /* it was */
 };
 
 /* The master's side of a slot. */
@@ -68,9 +68,6 @@ struct child {
 	int32_t memory_fd;      /* of its region */
 	uint32_t restarts;      /* how often it was started again */
 	uint32_t delay_msecs;   /* waited before the last restart */
-	uint32_t clients;       /* connections it has; a worker's */
-	uint32_t waiting;       /* of these, CONNECTION_WAITING */
-	uint32_t cursor;        /* where to look for the next one that waits */
 	uint64_t restart_at;    /* when to start it again; CLOCK_NEVER: it runs or is finished */
 	struct totals ended;    /* a worker's */
 };
@@ -153,8 +150,5 @@ bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)
 
 /* The logger's place among the children. */
 struct child *ledger_logger(struct ledger *ledger);
-
-/* How many connections there are. */
-uint32_t ledger_clients(const struct ledger *ledger);
 
 #endif

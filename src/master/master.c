@@ -16,8 +16,8 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "master/acceptor.h"
 #include "master/children.h"
-#include "master/listener.h"
 #include "master/pool.h"
 #include "master/shutdown.h"
 #include "master/startup.h"
@@ -26,95 +26,16 @@
 #include "master/upgrade.h"
 
 enum {
-	ACCEPT_MAX = 64,         /* connections accepted before anything else is looked at again */
 	SAME_REQUEST_MSECS = 20, /* between two signals that mean one shutdown */
-	EXHAUSTED_MSECS = 100,   /* to wait when the system is out of descriptors or memory */
 };
 
-/* ---- connections ---- */
-
-static bool may_accept(const struct master *master)
-{
-	const struct ledger *ledger = master->ledger;
-
-	return ledger->phase == PHASE_SERVING && master->accept_at == CLOCK_NEVER &&
-	       ledger_clients(ledger) < ledger->clients_max;
-}
-
-/* False if there is no more to accept from this listener, or no place for it, now. */
-static bool accept_one(struct master *master, int listener_fd)
-{
-	struct address peer;
-	int fd;
-
-	if (!may_accept(master))
-		return false;
-	switch (listener_accept(listener_fd, &fd, &peer)) {
-	case LISTENER_ACCEPTED:
-		pool_add(master, fd, &peer);
-		return true;
-	case LISTENER_ABORTED:
-		return true;
-	case LISTENER_EXHAUSTED:
-		master->accept_at = clock_msecs() + EXHAUSTED_MSECS;
-		return false;
-	case LISTENER_EMPTY:
-		break;
-	}
-	return false;
-}
-
-static void accept_waiting(struct master *master, int listener_fd, int most)
-{
-	while (most > 0 && accept_one(master, listener_fd))
-		most--;
-}
-
-/* Clients that the kernel has let in already are served, too, before the listeners close. */
 static void stop(struct master *master, uint32_t signal_number)
 {
 	struct ledger *ledger = master->ledger;
 
-	if (ledger->phase == PHASE_SERVING) {
-		for (uint32_t i = 0; i < ledger->listener_count; i++)
-			accept_waiting(master, ledger->listener_fds[i], SOMAXCONN);
-	}
 	ledger->shutdown.asked_at = clock_msecs();
 	ledger->shutdown.signal = signal_number;
 	shutdown_begin(master);
-}
-
-/* ---- children ---- */
-
-static void announce(const struct ledger *ledger)
-{
-	for (uint32_t i = 0; i < ledger->listener_count; i++) {
-		struct address address;
-		char text[ADDRESS_TEXT_BYTES];
-
-		if (listener_address(ledger->listener_fds[i], &address) != 0) {
-			diag_errno("getsockname");
-			continue;
-		}
-		address_text(&address, text);
-		diag("listening on %s", text);
-	}
-}
-
-static void child_is_ready(struct master *master, struct child *child)
-{
-	struct ledger *ledger = master->ledger;
-
-	child->process.ready = true;
-	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		if (!ledger->children[i].process.ready)
-			return;
-	}
-	if (ledger->phase != PHASE_STARTING)
-		return;
-	ledger->phase = PHASE_SERVING;
-	if (!master->options->quiet)
-		announce(ledger);
 }
 
 static void hear(struct master *master, struct child *child, const struct channel_message *message)
@@ -122,11 +43,11 @@ static void hear(struct master *master, struct child *child, const struct channe
 	uint32_t number = (uint32_t)(child - master->ledger->children);
 
 	if (message->type == CHANNEL_READY)
-		child_is_ready(master, child);
+		child->process.ready = true;
 	else if (message->type == CHANNEL_DONE && !child_is_logger(master, child))
-		pool_done(master, number, message->slots, message->count);
+		pool_done(&master->workers[number], message->slots, message->count);
 	else if (message->type == CHANNEL_REFUSED && !child_is_logger(master, child) && message->count == 1)
-		pool_refused(master, number, message->slots[0]);
+		pool_refused(&master->workers[number], message->slots[0]);
 }
 
 static void read_channel(struct master *master, struct child *child)
@@ -175,10 +96,11 @@ static void bury(struct master *master, const struct child_end *end)
 		WIFEXITED(end->status) && WEXITSTATUS(end->status) == 0 && ledger->phase >= PHASE_DRAINING;
 
 	if (!child_is_logger(master, child))
-		pool_bury(master, (uint32_t)(child - ledger->children), is_crash(end));
+		pool_bury(&master->workers[child - ledger->children], is_crash(end));
 	else if (WIFEXITED(end->status) && WEXITSTATUS(end->status) == SEAT_OUTPUT_GONE)
 		lose_output(master);
-	if (finished && child->clients == 0)
+	if (finished &&
+	    (child_is_logger(master, child) || master->workers[child - ledger->children].clients == 0))
 		return;
 	child_restart(child);
 	if (!child->process.expected && !(child_is_logger(master, child) && ledger->output_gone))
@@ -265,12 +187,8 @@ static uint64_t next_at(const struct master *master)
 	const struct ledger *ledger = master->ledger;
 	uint64_t at = clock_sooner(children_next_start(master), shutdown_next(master));
 
-	at = clock_sooner(at, clock_sooner(master->accept_at, ledger->upgrade.checker_at));
-	for (uint32_t i = 0; i < ledger->workers; i++) {
-		if (ledger->children[i].waiting > 0 && ledger->children[i].process.ready)
-			at = clock_sooner(at, ledger->children[i].process.resume_at);
-	}
-	return at;
+	at = clock_sooner(at, clock_sooner(acceptor_next(master), ledger->upgrade.checker_at));
+	return clock_sooner(at, pool_next(master));
 }
 
 /* What poll() watches: the signals, a channel for each child, the listeners. */
@@ -286,10 +204,19 @@ static void add_watch(struct watch *watch, int fd, short events)
 	watch->fds[watch->count++] = (struct pollfd){ .fd = fd, .events = events };
 }
 
+/* There may be something to send to a child. */
+static short events_of(const struct master *master, uint32_t number)
+{
+	if (master->ledger->children[number].process.orders == ORDERS_DRAIN ||
+	    (number < master->ledger->workers && pool_wants_room(&master->workers[number])))
+		return POLLIN | POLLOUT;
+	return POLLIN;
+}
+
 static void set_watch(const struct master *master, struct watch *watch)
 {
 	const struct ledger *ledger = master->ledger;
-	bool accepting = may_accept(master);
+	bool accepting = acceptor_is_open(master);
 
 	watch->count = 0;
 	add_watch(watch, master->signal_fd, POLLIN);
@@ -298,8 +225,7 @@ static void set_watch(const struct master *master, struct watch *watch)
 		const struct child *child = &ledger->children[i];
 
 		/* poll() passes over -1 */
-		add_watch(watch, child->process.channel_fd,
-			  pool_wants_room(child) ? POLLIN | POLLOUT : POLLIN);
+		add_watch(watch, child->process.channel_fd, events_of(master, i));
 	}
 	watch->listeners = watch->count;
 	for (uint32_t i = 0; i < ledger->listener_count && accepting; i++)
@@ -316,7 +242,7 @@ static void serve(struct master *master, const struct watch *watch)
 	}
 	for (nfds_t i = watch->listeners; i < watch->count; i++) {
 		if (watch->fds[i].revents != 0)
-			accept_waiting(master, watch->fds[i].fd, ACCEPT_MAX);
+			acceptor_accept(master, watch->fds[i].fd);
 	}
 	if (watch->fds[0].revents != 0)
 		handle_signals(master);
@@ -326,12 +252,10 @@ static void keep_time(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	if (clock_reached(master->accept_at))
-		master->accept_at = CLOCK_NEVER;
+	acceptor_advance(master);
 	if (clock_reached(ledger->upgrade.checker_at))
 		upgrade_give_up(master);
-	for (uint32_t i = 0; i < ledger->workers; i++)
-		pool_hand_over(master, i);
+	pool_advance(master);
 	replace_next(master);
 	shutdown_advance(master);
 	if (ledger->phase != PHASE_OVER)

@@ -15,52 +15,57 @@ enum {
 	HOLD_MSECS = 100, /* before a worker that refused is tried again, unless one of its clients ends */
 };
 
-/* ---- free slots ---- */
+/* ---- lists and counts ---- */
 
-static uint32_t take_slot(struct free_slots *free_slots)
+static uint32_t take_slot(struct pool_worker *worker)
 {
-	return free_slots->count > 0 ? free_slots->slots[--free_slots->count] : free_slots->unused++;
+	return worker->free_count > 0 ? worker->free[--worker->free_count] : worker->unused++;
 }
 
-static void give_slot(struct free_slots *free_slots, uint32_t slot)
+static void give_slot(struct pool_worker *worker, uint32_t slot)
 {
-	free_slots->slots[free_slots->count++] = slot;
+	worker->free[worker->free_count++] = slot;
 }
 
-static void count_worker(struct master *master, uint32_t worker)
+static void count(struct pool_worker *worker)
 {
-	struct child *child = &master->ledger->children[worker];
-	struct free_slots *free_slots = &master->free[worker];
-	uint32_t slot = master->ledger->worker_slots;
+	uint32_t slot = worker->ledger->worker_slots;
 
-	child->clients = child->waiting = child->cursor = 0;
-	while (slot > 0 && master_connection(master, worker, slot - 1)->state == CONNECTION_NONE)
+	while (slot > 0 && worker->connections[slot - 1].state == CONNECTION_NONE)
 		slot--;
-	free_slots->unused = slot;
+	worker->unused = slot;
 	while (slot-- > 0) {
-		uint8_t state = master_connection(master, worker, slot)->state;
+		uint8_t state = worker->connections[slot].state;
 
 		if (state == CONNECTION_NONE)
-			give_slot(free_slots, slot);
+			give_slot(worker, slot);
 		else
-			child->clients++;
-		if (state == CONNECTION_WAITING)
-			child->waiting++;
+			worker->clients++;
+		if (state == CONNECTION_UNSENT)
+			worker->unsent++;
 	}
 }
 
 int pool_open(struct master *master)
 {
-	for (uint32_t i = 0; i < master->ledger->workers; i++) {
-		uint32_t *slots = calloc(master->ledger->worker_slots, sizeof(*slots));
+	struct ledger *ledger = master->ledger;
+	size_t slots = ledger->worker_slots;
 
-		if (slots == NULL) {
+	for (uint32_t i = 0; i < ledger->workers; i++) {
+		master->workers[i] = (struct pool_worker){
+			.options = master->options,
+			.ledger = ledger,
+			.child = &ledger->children[i],
+			.part = master->child_memory[i].base,
+			.connections = &ledger->connections[i * slots],
+			.free = calloc(slots, sizeof(*master->workers[i].free)),
+		};
+		if (master->workers[i].free == NULL) {
 			pool_close(master);
 			errno = ENOMEM;
 			return -1;
 		}
-		master->free[i] = (struct free_slots){ .slots = slots };
-		count_worker(master, i);
+		count(&master->workers[i]);
 	}
 	return 0;
 }
@@ -68,114 +73,94 @@ int pool_open(struct master *master)
 void pool_close(struct master *master)
 {
 	for (uint32_t i = 0; i < master->ledger->workers; i++) {
-		free(master->free[i].slots);
-		master->free[i].slots = NULL;
+		free(master->workers[i].free);
+		master->workers[i].free = NULL;
 	}
 }
 
 /* ---- the end of a connection ---- */
 
-/* What a slot received and did not send; a damaged one may say that it sent more. */
-static uint64_t not_echoed(const struct master *master, const struct slot *slot)
+static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot)
 {
 	uint64_t received = committed(&slot->received);
 	uint64_t sent = committed(&slot->sent);
 
-	return master->options->echo && received > sent ? received - sent : 0;
+	return (struct totals){
+		.received = received,
+		.echoed = sent,
+		/* A damaged slot may say that it sent more than it received. */
+		.dropped = worker->options->echo && received > sent ? received - sent : 0,
+	};
 }
 
-static void report(const struct master *master, const struct slot *slot)
+static void report(const struct pool_worker *worker, const struct slot *slot, const struct totals *totals)
 {
-	uint64_t received = committed(&slot->received);
-	uint64_t sent = committed(&slot->sent);
-	uint64_t dropped = not_echoed(master, slot);
 	char peer[ADDRESS_TEXT_BYTES];
 
 	address_text(&slot->peer, peer);
 	if (slot_has(slot, SLOT_DROPPING))
-		diag("%s: dropped %ju bytes", peer, (uintmax_t)dropped);
-	if (master->options->verbose)
-		diag("%s: closed, received %ju, echoed %ju, dropped %ju", peer, (uintmax_t)received,
-		     (uintmax_t)sent, (uintmax_t)dropped);
+		diag("%s: dropped %ju bytes", peer, (uintmax_t)totals->dropped);
+	if (worker->options->verbose)
+		diag("%s: closed, received %ju, echoed %ju, dropped %ju", peer, (uintmax_t)totals->received,
+		     (uintmax_t)totals->echoed, (uintmax_t)totals->dropped);
 }
 
-static void count_ended(struct master *master, struct child *child, const struct slot *slot)
+static void add_ended(struct pool_worker *worker, const struct slot *slot, const struct totals *totals)
 {
-	child->ended.received += committed(&slot->received);
-	child->ended.echoed += committed(&slot->sent);
-	child->ended.dropped += not_echoed(master, slot);
-	if (master->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
-		master->ledger->shutdown.cut++;
+	struct totals *ended = &worker->child->ended;
+
+	ended->received += totals->received;
+	ended->echoed += totals->echoed;
+	ended->dropped += totals->dropped;
+	if (worker->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
+		worker->ledger->shutdown.cut++;
 }
 
-static void release(struct master *master, uint32_t worker, uint32_t index)
+static void release(struct pool_worker *worker, uint32_t index)
 {
-	struct connection *connection = master_connection(master, worker, index);
-	struct child *child = &master->ledger->children[worker];
-	struct slot *slot = &master_part(master, worker)->slots[index];
+	struct connection *connection = &worker->connections[index];
+	struct slot *slot = &worker->part->slots[index];
+	struct totals totals = totals_of(worker, slot);
 
-	report(master, slot);
-	count_ended(master, child, slot);
-	if (connection->state == CONNECTION_WAITING)
-		child->waiting--;
-	child->clients--;
+	report(worker, slot, &totals);
+	add_ended(worker, slot, &totals);
+	if (connection->state == CONNECTION_UNSENT)
+		worker->unsent--;
+	worker->clients--;
 	close(connection->fd);
 	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
 	commit(&slot->state, SLOT_FREE);
-	give_slot(&master->free[worker], index);
+	give_slot(worker, index);
 }
 
-static bool is_served(const struct master *master, uint32_t worker, uint32_t slot)
+static bool is_served(const struct pool_worker *worker, uint32_t slot)
 {
-	return slot < master->ledger->worker_slots &&
-	       master_connection(master, worker, slot)->state == CONNECTION_SENT;
+	return slot < worker->ledger->worker_slots && worker->connections[slot].state == CONNECTION_SENT;
 }
 
-void pool_done(struct master *master, uint32_t worker, const uint32_t *slots, uint32_t count)
+static bool is_done(const struct pool_worker *worker, uint32_t slot)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		if (is_served(master, worker, slots[i]) &&
-		    committed(&master_part(master, worker)->slots[slots[i]].state) == SLOT_DONE)
-			release(master, worker, slots[i]);
+	return committed(&worker->part->slots[slot].state) == SLOT_DONE;
+}
+
+void pool_done(struct pool_worker *worker, const uint32_t *slots, uint32_t slot_count)
+{
+	for (uint32_t i = 0; i < slot_count; i++) {
+		if (is_served(worker, slots[i]) && is_done(worker, slots[i]))
+			release(worker, slots[i]);
 	}
-	master->ledger->children[worker].process.resume_at = CLOCK_NEVER;
+	worker->child->process.resume_at = CLOCK_NEVER;
 }
 
 /* ---- the beginning ---- */
 
-static bool has_room(const struct master *master, uint32_t worker)
-{
-	return master->ledger->children[worker].clients < master->ledger->worker_slots;
-}
-
-/* The least loaded worker that serves or, if all of these are full, that will. */
-static uint32_t choose(struct master *master)
-{
-	uint32_t workers = master->ledger->workers;
-	const struct child *best = NULL;
-
-	for (uint32_t i = 1; i <= workers; i++) {
-		uint32_t worker = (master->last_chosen + i) % workers;
-		const struct child *child = &master->ledger->children[worker];
-
-		if (!has_room(master, worker))
-			continue;
-		if (best == NULL || child->process.ready > best->process.ready ||
-		    (child->process.ready == best->process.ready && child->clients < best->clients))
-			best = child;
-	}
-	/* There is one: the workers' slots together are at least clients_max. */
-	master->last_chosen = (uint32_t)(best - master->ledger->children);
-	return master->last_chosen;
-}
-
-static void fill_slot(const struct master *master, struct slot *slot, const struct address *peer)
+static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 {
 	commit(&slot->received, 0);
 	commit(&slot->sent, 0);
 	commit(&slot->queued, 0);
 	commit(&slot->ring_base, 0);
-	commit(&slot->echo_limit, master->options->echo ? SLOT_NO_LIMIT : 0);
+	commit(&slot->echo_limit, echo ? SLOT_NO_LIMIT : 0);
 	commit(&slot->flags, 0);
 	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	slot->peer = *peer;
@@ -183,136 +168,144 @@ static void fill_slot(const struct master *master, struct slot *slot, const stru
 }
 
 /* Sends one connection to its worker; false if that must wait. */
-static bool hand_over(struct master *master, uint32_t worker, uint32_t index)
+static bool hand_over(struct pool_worker *worker, uint32_t index)
 {
-	struct connection *connection = master_connection(master, worker, index);
-	struct child *child = &master->ledger->children[worker];
+	struct connection *connection = &worker->connections[index];
+	struct process *process = &worker->child->process;
 	struct channel_message message = { .type = CHANNEL_CLIENT, .count = 1, .slots = { index } };
 
-	if (channel_send(child->process.channel_fd, &message, connection->fd) == 0) {
+	if (channel_send(process->channel_fd, &message, connection->fd) == 0) {
 		connection->state = CONNECTION_SENT;
-		child->waiting--;
+		worker->unsent--;
 		return true;
 	}
 	/* Full: wait for room. Gone: its successor gets it. Anything else passes with time, like ETOOMANYREFS. */
 	if (errno != EAGAIN)
-		child->process.resume_at = clock_msecs() + HOLD_MSECS;
+		process->resume_at = clock_msecs() + HOLD_MSECS;
 	return false;
 }
 
-static bool can_hand_over(const struct child *child)
+bool pool_wants_room(const struct pool_worker *worker)
 {
-	return child->waiting > 0 && child->process.ready && child->process.resume_at == CLOCK_NEVER;
+	const struct process *process = &worker->child->process;
+
+	return worker->unsent > 0 && process->ready && process->resume_at == CLOCK_NEVER;
 }
 
-bool pool_wants_room(const struct child *child)
+static void hand_all_over(struct pool_worker *worker)
 {
-	return can_hand_over(child) || child->process.orders == ORDERS_DRAIN;
-}
-
-void pool_hand_over(struct master *master, uint32_t worker)
-{
-	struct child *child = &master->ledger->children[worker];
+	struct process *process = &worker->child->process;
 	uint32_t in_hand;
 
-	if (clock_reached(child->process.resume_at))
-		child->process.resume_at = CLOCK_NEVER;
-	if (!can_hand_over(child))
+	if (clock_reached(process->resume_at))
+		process->resume_at = CLOCK_NEVER;
+	if (!pool_wants_room(worker))
 		return;
 	/* What a dead worker had in hand comes first: nothing else can be received before it is settled. */
-	in_hand = part_in_hand(master_part(master, worker), master->ledger->worker_slots);
-	if (in_hand != PART_NOBODY &&
-	    master_connection(master, worker, in_hand)->state == CONNECTION_WAITING &&
-	    !hand_over(master, worker, in_hand))
+	in_hand = part_in_hand(worker->part, worker->ledger->worker_slots);
+	if (in_hand != PART_NOBODY && worker->connections[in_hand].state == CONNECTION_UNSENT &&
+	    !hand_over(worker, in_hand))
 		return;
-	while (child->waiting > 0) {
-		child->cursor %= master->ledger->worker_slots;
-		if (master_connection(master, worker, child->cursor)->state == CONNECTION_WAITING &&
-		    (!hand_over(master, worker, child->cursor) || child->process.refusing))
+	while (worker->unsent > 0) {
+		worker->cursor %= worker->ledger->worker_slots;
+		if (worker->connections[worker->cursor].state == CONNECTION_UNSENT &&
+		    (!hand_over(worker, worker->cursor) || process->refusing))
 			return;
-		child->cursor++;
+		worker->cursor++;
 	}
 }
 
-void pool_add(struct master *master, int fd, const struct address *peer)
+void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 {
-	uint32_t worker = choose(master);
-	uint32_t index = take_slot(&master->free[worker]);
-	struct part *part = master_part(master, worker);
-	struct child *child = &master->ledger->children[worker];
+	uint32_t index = take_slot(worker);
 
-	fill_slot(master, &part->slots[index], peer);
-	if (index >= committed(&part->reach))
-		commit(&part->reach, index + 1);
-	*master_connection(master, worker, index) =
-		(struct connection){ .fd = fd, .state = CONNECTION_WAITING };
-	child->clients++;
-	child->waiting++;
-	if (child->waiting == 1)
-		child->cursor = index;
-	pool_hand_over(master, worker);
+	fill_slot(&worker->part->slots[index], peer, worker->options->echo);
+	if (index >= committed(&worker->part->reach))
+		commit(&worker->part->reach, index + 1);
+	worker->connections[index] = (struct connection){ .fd = fd, .state = CONNECTION_UNSENT };
+	worker->clients++;
+	worker->unsent++;
+	if (worker->unsent == 1)
+		worker->cursor = index;
+	hand_all_over(worker);
+}
+
+uint64_t pool_next(const struct master *master)
+{
+	uint64_t next_at = CLOCK_NEVER;
+
+	for (uint32_t i = 0; i < master->ledger->workers; i++) {
+		const struct pool_worker *worker = &master->workers[i];
+
+		if (worker->unsent > 0 && worker->child->process.ready)
+			next_at = clock_sooner(next_at, worker->child->process.resume_at);
+	}
+	return next_at;
+}
+
+void pool_advance(struct master *master)
+{
+	for (uint32_t i = 0; i < master->ledger->workers; i++)
+		hand_all_over(&master->workers[i]);
 }
 
 /* ---- what can go wrong ---- */
 
-static void wait_again(struct master *master, uint32_t worker, uint32_t slot)
+static void send_again(struct pool_worker *worker, uint32_t slot)
 {
-	master_connection(master, worker, slot)->state = CONNECTION_WAITING;
-	master->ledger->children[worker].waiting++;
+	worker->connections[slot].state = CONNECTION_UNSENT;
+	worker->unsent++;
 }
 
-void pool_refused(struct master *master, uint32_t worker, uint32_t slot)
+void pool_refused(struct pool_worker *worker, uint32_t slot)
 {
-	if (!is_served(master, worker, slot))
+	if (!is_served(worker, slot))
 		return;
-	wait_again(master, worker, slot);
-	master->ledger->children[worker].process.refusing = true;
-	master->ledger->children[worker].process.resume_at = clock_msecs() + HOLD_MSECS;
+	send_again(worker, slot);
+	worker->child->process.refusing = true;
+	worker->child->process.resume_at = clock_msecs() + HOLD_MSECS;
 }
 
-static void suspect(struct master *master, uint32_t worker, uint32_t index)
+static void suspect(struct pool_worker *worker, uint32_t slot)
 {
-	struct connection *connection;
 	char peer[ADDRESS_TEXT_BYTES];
 
-	if (!is_served(master, worker, index))
+	if (!is_served(worker, slot) || ++worker->connections[slot].crashes < CRASHES_MAX)
 		return;
-	connection = master_connection(master, worker, index);
-	if (++connection->crashes < CRASHES_MAX)
-		return;
-	address_text(&master_part(master, worker)->slots[index].peer, peer);
+	address_text(&worker->part->slots[slot].peer, peer);
 	diag("%s: %d workers crashed adopting this connection, closing it", peer, CRASHES_MAX);
-	release(master, worker, index);
+	release(worker, slot);
 }
 
-void pool_bury(struct master *master, uint32_t worker, bool crashed)
+void pool_bury(struct pool_worker *worker, bool crashed)
 {
-	struct part *part = master_part(master, worker);
-	uint32_t adopting = committed(&part->adopting);
+	uint32_t adopting = committed(&worker->part->adopting);
 
 	if (crashed)
-		suspect(master, worker, adopting);
-	commit(&part->adopting, PART_NOBODY);
-	for (uint32_t i = 0; i < master->free[worker].unused; i++) {
-		if (!is_served(master, worker, i))
+		suspect(worker, adopting);
+	commit(&worker->part->adopting, PART_NOBODY);
+	for (uint32_t i = 0; i < worker->unused; i++) {
+		if (!is_served(worker, i))
 			continue;
 		if (i != adopting)
-			master_connection(master, worker, i)->crashes = 0;
-		if (committed(&part->slots[i].state) == SLOT_DONE)
-			release(master, worker, i);
+			worker->connections[i].crashes = 0;
+		if (is_done(worker, i))
+			release(worker, i);
 		else
-			wait_again(master, worker, i);
+			send_again(worker, i);
 	}
 }
 
 void pool_abandon(struct master *master)
 {
-	for (uint32_t worker = 0; worker < master->ledger->workers; worker++) {
-		for (uint32_t i = 0; i < master->free[worker].unused; i++) {
-			if (master_connection(master, worker, i)->state == CONNECTION_NONE)
+	for (uint32_t i = 0; i < master->ledger->workers; i++) {
+		struct pool_worker *worker = &master->workers[i];
+
+		for (uint32_t slot = 0; slot < worker->unused; slot++) {
+			if (worker->connections[slot].state == CONNECTION_NONE)
 				continue;
-			slot_set(&master_part(master, worker)->slots[i], SLOT_CUT);
-			release(master, worker, i);
+			slot_set(&worker->part->slots[slot], SLOT_CUT);
+			release(worker, slot);
 		}
 	}
 }

@@ -10,6 +10,7 @@
 #include "common/commit.h"
 #include "common/diag.h"
 #include "common/log_progress.h"
+#include "master/acceptor.h"
 #include "master/children.h"
 #include "master/pool.h"
 
@@ -17,13 +18,6 @@ enum {
 	GRACE_MSECS = 500, /* after the deadline, and between rounds of killing */
 	KILLS_MAX = 3,     /* rounds, then the rest is given up */
 };
-
-static void close_listeners(struct ledger *ledger)
-{
-	for (uint32_t i = 0; i < ledger->listener_count; i++)
-		close(ledger->listener_fds[i]);
-	ledger->listener_count = 0;
-}
 
 /* One that is started from now on learns of the deadline from its seat. */
 static void tell_to_drain(struct child *worker, uint64_t deadline_at)
@@ -40,10 +34,10 @@ void shutdown_begin(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	acceptor_close(master);
 	ledger->phase = PHASE_DRAINING;
 	ledger->shutdown.deadline_at = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
 	ledger->shutdown.patience_at = ledger->shutdown.deadline_at + GRACE_MSECS;
-	close_listeners(ledger);
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
 
@@ -55,14 +49,15 @@ void shutdown_begin(struct master *master)
 }
 
 /* Workers without connections are dismissed: end-of-file on their channel. True if none is left. */
-static bool dismiss_workers(struct ledger *ledger)
+static bool dismiss_workers(struct master *master)
 {
+	struct ledger *ledger = master->ledger;
 	bool all_gone = true;
 
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		struct child *worker = &ledger->children[i];
 
-		if (worker->clients > 0) {
+		if (master->workers[i].clients > 0) {
 			all_gone = false;
 			continue;
 		}
@@ -142,7 +137,7 @@ void shutdown_advance(struct master *master)
 
 	for (uint32_t i = 0; i < ledger->workers; i++)
 		tell_to_drain(&ledger->children[i], ledger->shutdown.deadline_at);
-	if (ledger->phase == PHASE_DRAINING && dismiss_workers(ledger)) {
+	if (ledger->phase == PHASE_DRAINING && dismiss_workers(master)) {
 		if (ledger->shutdown.cut > 0)
 			diag("drain timeout: %u connections closed", ledger->shutdown.cut);
 		close_pipe(ledger);
@@ -158,11 +153,11 @@ void shutdown_now(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	close_listeners(ledger);
+	ledger->phase = PHASE_OVER;
+	acceptor_close(master);
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		child_kill(&ledger->children[i]);
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		child_await(&ledger->children[i]);
 	pool_abandon(master);
-	ledger->phase = PHASE_OVER;
 }

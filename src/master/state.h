@@ -2,19 +2,26 @@
 #ifndef ECHOD_MASTER_STATE_H
 #define ECHOD_MASTER_STATE_H
 
-#include <signal.h>
+#include <stdint.h>
 
-#include "common/budget.h"
 #include "common/memory.h"
 #include "common/seat.h"
 #include "common/table.h"
 #include "master/ledger.h"
 
-/* The slots of one worker that are free. */
-struct free_slots {
-	uint32_t *slots; /* those that were used before, to be used again first */
-	uint32_t count;
-	uint32_t unused; /* this one and those after it have never been used */
+/* A worker as the pool (pool.h) sees it: its connections, and lists and counts made from these. */
+struct pool_worker {
+	const struct options *options;
+	struct ledger *ledger;
+	struct child *child;
+	struct part *part;              /* its slots are these connections, too */
+	struct connection *connections; /* worker_slots of them */
+	uint32_t *free;                 /* slots that were used and are free, to be used again first */
+	uint32_t free_count;
+	uint32_t unused;  /* this slot and those after it have never been used */
+	uint32_t clients; /* connections it has */
+	uint32_t unsent;  /* of these, CONNECTION_UNSENT */
+	uint32_t cursor;  /* where to look for the next one of them */
 };
 
 struct master {
@@ -25,21 +32,10 @@ struct master {
 	struct memory ledger_memory;
 	struct memory budget_memory;
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
-	struct free_slots free[OPTIONS_WORKERS_MAX];
+	struct pool_worker workers[OPTIONS_WORKERS_MAX];
 	int signal_fd;
 	uint32_t last_chosen; /* worker; the next one comes first among equals */
-	uint64_t accept_at;   /* accept nothing until then; CLOCK_NEVER: go on */
+	uint64_t accept_at;   /* when a pause in accepting ends; CLOCK_NEVER: there is none */
 };
-
-static inline struct part *master_part(const struct master *master, uint32_t worker)
-{
-	return master->child_memory[worker].base;
-}
-
-static inline struct connection *master_connection(const struct master *master, uint32_t worker,
-						   uint32_t slot)
-{
-	return &master->ledger->connections[(uint64_t)worker * master->ledger->worker_slots + slot];
-}
 
 #endif

@@ -17,23 +17,23 @@ struct sums {
 };
 
 /* Counters of living connections move while they are read: such a row is of about one moment. */
-static struct sums sum_worker(const struct master *master, uint32_t worker)
+static struct sums sum_worker(const struct master *master, uint32_t number)
 {
-	const struct child *child = &master->ledger->children[worker];
-	const struct part *part = master_part(master, worker);
+	const struct pool_worker *worker = &master->workers[number];
+	const struct child *child = worker->child;
 	struct sums sums = {
-		.clients = child->clients,
+		.clients = worker->clients,
 		.restarts = child->restarts,
 		.received = child->ended.received,
 		.echoed = child->ended.echoed,
 		.dropped = child->ended.dropped,
 	};
 
-	for (uint32_t i = 0; i < master->free[worker].unused; i++) {
-		const struct slot *slot = &part->slots[i];
+	for (uint32_t i = 0; i < worker->unused; i++) {
+		const struct slot *slot = &worker->part->slots[i];
 		uint64_t sent, queued, received;
 
-		if (master_connection(master, worker, i)->state == CONNECTION_NONE)
+		if (worker->connections[i].state == CONNECTION_NONE)
 			continue;
 		sent = committed(&slot->sent);
 		queued = slot_queued(slot);
