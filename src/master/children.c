@@ -1,4 +1,4 @@
-/* Starting and ending child processes; run by the master. See children.h. */
+/* The lives of child processes; run by the master. See children.h. */
 #include "master/children.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "master/pool.h"
 
 enum {
 	EARLY_DEATH_MSECS = 1000,
@@ -19,15 +20,7 @@ enum {
 	DELAY_MOST_MSECS = 5000,
 };
 
-static uint32_t number_of(const struct master *master, const struct child *child)
-{
-	return (uint32_t)(child - master->ledger->children);
-}
-
-bool child_is_logger(const struct master *master, const struct child *child)
-{
-	return number_of(master, child) == master->ledger->workers;
-}
+/* ---- the beginning ---- */
 
 /* Leaves the new process with its own region and the budget mapped, and nothing of the others'. */
 static void forget_others(struct master *master, uint32_t number)
@@ -65,8 +58,9 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 	exit(is_logger ? master->crew->logger(&seat) : master->crew->worker(&seat));
 }
 
-static int start(struct master *master, struct child *child)
+static int start(struct master *master, uint32_t number)
 {
+	struct child *child = &master->ledger->children[number];
 	int ends[2];
 	pid_t pid;
 
@@ -80,7 +74,7 @@ static int start(struct master *master, struct child *child)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		become(master, number_of(master, child), ends[1]);
+		become(master, number, ends[1]);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);
@@ -92,64 +86,7 @@ static int start(struct master *master, struct child *child)
 	return 0;
 }
 
-void children_start_due(struct master *master)
-{
-	uint64_t now = clock_msecs();
-
-	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
-		struct child *child = &master->ledger->children[i];
-
-		if (child->restart_at > now)
-			continue;
-		if (start(master, child) != 0) {
-			diag_errno("cannot start a process");
-			child_restart(child);
-		}
-	}
-}
-
-uint64_t children_next_start(const struct master *master)
-{
-	uint64_t next_at = CLOCK_NEVER;
-
-	for (uint32_t i = 0; i <= master->ledger->workers; i++)
-		next_at = clock_sooner(next_at, master->ledger->children[i].restart_at);
-	return next_at;
-}
-
-bool children_reap(struct master *master, struct child_end *end)
-{
-	for (;;) {
-		pid_t pid = waitpid(-1, &end->status, WNOHANG);
-
-		if (pid <= 0) /* 0: those that are left live; ECHILD: none is left */
-			return false;
-		if (pid == master->ledger->upgrade.checker_pid) {
-			end->child = NULL;
-			return true;
-		}
-		for (uint32_t i = 0; i <= master->ledger->workers; i++) {
-			struct child *child = &master->ledger->children[i];
-
-			if (child->process.pid != pid)
-				continue;
-			child_hang_up(child);
-			child->process.pid = 0;
-			end->child = child;
-			return true;
-		}
-	}
-}
-
-void child_hang_up(struct child *child)
-{
-	if (child->process.channel_fd >= 0)
-		close(child->process.channel_fd);
-	child->process.channel_fd = -1;
-	child->process.ready = false;
-}
-
-void child_restart(struct child *child)
+static void plan_restart(struct child *child)
 {
 	uint64_t now = clock_msecs();
 
@@ -165,38 +102,151 @@ void child_restart(struct child *child)
 	child->restarts++;
 }
 
-void child_report_end(const struct master *master, const struct child_end *end)
+uint64_t children_next(const struct master *master)
 {
-	const struct child *child = end->child;
-	bool is_logger = child_is_logger(master, child);
-	char who[32] = "logger";
-	char what[64] = "";
+	uint64_t next_at = CLOCK_NEVER;
 
-	if (!is_logger)
-		snprintf(who, sizeof(who), "worker %u", number_of(master, child));
-	if (child->restart_at != CLOCK_NEVER && child->delay_msecs == 0)
-		snprintf(what, sizeof(what), ", starting another");
-	else if (child->restart_at != CLOCK_NEVER)
-		snprintf(what, sizeof(what), ", starting another in %u ms", child->delay_msecs);
-	if (WIFSIGNALED(end->status))
-		diag("%s: killed by signal %d (%s)%s", who, WTERMSIG(end->status),
-		     strsignal(WTERMSIG(end->status)), what);
-	else
-		diag("%s: exited with status %d%s", who, WEXITSTATUS(end->status), what);
+	for (uint32_t i = 0; i <= master->ledger->workers; i++)
+		next_at = clock_sooner(next_at, master->ledger->children[i].restart_at);
+	return next_at;
 }
 
-void child_kill(const struct child *child)
+void children_advance(struct master *master)
 {
+	uint64_t now = clock_msecs();
+
+	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
+		struct child *child = &master->ledger->children[i];
+
+		if (child->restart_at <= now && start(master, i) != 0) {
+			diag_errno("cannot start a process");
+			plan_restart(child);
+		}
+	}
+}
+
+/* ---- the channel ---- */
+
+static void hang_up(struct process *process)
+{
+	if (process->channel_fd >= 0)
+		close(process->channel_fd);
+	process->channel_fd = -1;
+	process->ready = false;
+}
+
+static void heed(struct master *master, uint32_t number, const struct channel_message *message)
+{
+	bool is_worker = number < master->ledger->workers;
+
+	if (message->type == CHANNEL_READY)
+		master->ledger->children[number].process.ready = true;
+	else if (message->type == CHANNEL_DONE && is_worker)
+		pool_done(&master->workers[number], message->slots, message->count);
+	else if (message->type == CHANNEL_REFUSED && is_worker && message->count == 1)
+		pool_refused(&master->workers[number], message->slots[0]);
+}
+
+void children_hear(struct master *master, uint32_t number)
+{
+	struct process *process = &master->ledger->children[number].process;
+	struct channel_message message;
+	int fd = -1;
+
+	for (;;) {
+		switch (channel_receive(process->channel_fd, &message, &fd)) {
+		case CHANNEL_MESSAGE:
+			if (fd >= 0)
+				close(fd); /* nobody has any to send to the master */
+			heed(master, number, &message);
+			break;
+		case CHANNEL_EMPTY:
+			return;
+		case CHANNEL_FAILED:
+			kill(process->pid, SIGKILL); /* its successor may talk sense */
+			return;
+		case CHANNEL_CLOSED:
+			hang_up(process); /* SIGCHLD tells the rest */
+			return;
+		}
+	}
+}
+
+/* ---- the end ---- */
+
+static bool exited_with(int status, int exit_status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == exit_status;
+}
+
+static void report_end(const struct master *master, uint32_t number, int status)
+{
+	const struct child *child = &master->ledger->children[number];
+	char who[32] = "logger";
+	char when[32] = "";
+
+	if (number < master->ledger->workers)
+		snprintf(who, sizeof(who), "worker %u", number);
+	if (child->delay_msecs > 0)
+		snprintf(when, sizeof(when), " in %u ms", child->delay_msecs);
+	if (WIFSIGNALED(status))
+		diag("%s: killed by signal %d (%s), starting another%s", who, WTERMSIG(status),
+		     strsignal(WTERMSIG(status)), when);
+	else
+		diag("%s: exited with status %d, starting another%s", who, WEXITSTATUS(status), when);
+}
+
+static void bury(struct master *master, uint32_t number, int status)
+{
+	struct ledger *ledger = master->ledger;
+	struct child *child = &ledger->children[number];
+	bool is_logger = number == ledger->workers;
+	bool finished = exited_with(status, 0) && ledger->phase >= PHASE_DRAINING;
+
+	hang_up(&child->process);
+	child->process.pid = 0;
+	if (is_logger && exited_with(status, SEAT_OUTPUT_GONE))
+		ledger->output_gone = ledger->failed = true; /* another logger will empty the pipe */
+	if (!is_logger) {
+		pool_bury(&master->workers[number], !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);
+		finished = finished && master->workers[number].clients == 0;
+	}
+	if (finished)
+		return;
+	plan_restart(child);
+	if (!child->process.expected && !(is_logger && ledger->output_gone))
+		report_end(master, number, status);
+}
+
+void children_bury(struct master *master, pid_t pid, int status)
+{
+	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
+		if (master->ledger->children[i].process.pid == pid)
+			bury(master, i, status);
+	}
+}
+
+void children_replace(struct child *child)
+{
+	child->process.ready = false;
+	child->process.expected = true;
 	/* Its only failure, that there is no such process, cannot be: nobody else reaps it. */
 	if (child->process.pid != 0)
 		kill(child->process.pid, SIGKILL);
 }
 
-void child_await(struct child *child)
+void children_end(struct master *master)
 {
-	if (child->process.pid == 0)
-		return;
-	while (waitpid(child->process.pid, NULL, 0) < 0 && errno == EINTR)
-		errno = 0;
-	child->process.pid = 0;
+	struct ledger *ledger = master->ledger;
+
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		children_replace(&ledger->children[i]);
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		struct child *child = &ledger->children[i];
+
+		while (child->process.pid != 0 && waitpid(child->process.pid, NULL, 0) < 0 && errno == EINTR)
+			errno = 0;
+		child->process.pid = 0;
+		child->restart_at = CLOCK_NEVER;
+	}
 }

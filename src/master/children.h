@@ -1,5 +1,5 @@
 /*
- * The workers and the logger as processes: started, mourned, started again.
+ * The workers and the logger as processes: started, heard, buried, started again.
  *
  * A child that dies is replaced at once; one that dies within a second of its start is replaced
  * after 100 ms, doubling to 5 s, so that a broken one cannot eat the machine.
@@ -7,48 +7,36 @@
 #ifndef ECHOD_MASTER_CHILDREN_H
 #define ECHOD_MASTER_CHILDREN_H
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "master/state.h"
 
-/* Is this child the logger? */
-bool child_is_logger(const struct master *master, const struct child *child);
+/* When a child is to be started; CLOCK_NEVER: none is. */
+uint64_t children_next(const struct master *master);
 
 /*
  * Starts every child whose time has come. One that cannot be started is reported and tried again
  * later, like one that died.
  */
-void children_start_due(struct master *master);
-
-/* When the next one is due, CLOCK_NEVER: none is. */
-uint64_t children_next_start(const struct master *master);
-
-/* How a child ended, as waitpid(2) told. */
-struct child_end {
-	struct child *child; /* NULL: it was the upgrade's checker */
-	int status;
-};
+void children_advance(struct master *master);
 
 /*
- * Takes the next child that has died, if any, and closes its channel. The caller sees to its
- * connections and then calls child_restart() or leaves it dead.
+ * Does what one of the ledger's children, by its place there, has to say on its channel, which must be
+ * open. One that talks nonsense is killed, and a channel at its end is closed.
  */
-bool children_reap(struct master *master, struct child_end *end);
+void children_hear(struct master *master, uint32_t number);
 
-/* Closes the channel of a child that is dead or dying. */
-void child_hang_up(struct child *child);
+/*
+ * A process has ended with that status of waitpid(2). If it was a child, its connections are seen to,
+ * and its successor's start is planned unless it was finished; a death that nobody expected is reported.
+ */
+void children_bury(struct master *master, pid_t pid, int status);
 
-/* Plans the restart of a dead child. */
-void child_restart(struct child *child);
+/* Kills a child, if it runs, for its successor's sake: at once, whatever it is doing. */
+void children_replace(struct child *child);
 
-/* Says on stderr how a child ended and what follows from it. */
-void child_report_end(const struct master *master, const struct child_end *end);
-
-/* Sends SIGKILL to a child, if it runs. */
-void child_kill(const struct child *child);
-
-/* Waits for the end of a child, if it runs. */
-void child_await(struct child *child);
+/* Kills all children and waits for their ends. None is started again. */
+void children_end(struct master *master);
 
 #endif

@@ -15,66 +15,89 @@
 #include "master/pool.h"
 
 enum {
-	GRACE_MSECS = 500, /* after the deadline, and between rounds of killing */
-	KILLS_MAX = 3,     /* rounds, then the rest is given up */
+	SAME_REQUEST_MSECS = 20, /* between two signals that mean one shutdown */
+	GRACE_MSECS = 500,       /* after the deadline, and between rounds of killing */
+	KILLS_MAX = 3,           /* rounds, then the rest is given up */
 };
 
-/* One that is started from now on learns of the deadline from its seat. */
-static void tell_to_drain(struct child *worker, uint64_t deadline_at)
-{
-	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_at = deadline_at };
-
-	/* While its channel is full it has connections to adopt first. */
-	if (worker->process.orders == ORDERS_DRAIN &&
-	    channel_send(worker->process.channel_fd, &message, -1) == 0)
-		worker->process.orders = ORDERS_NONE;
-}
-
-void shutdown_begin(struct master *master)
+/* By a signal, or 0. */
+static void begin(struct master *master, uint32_t signal_number)
 {
 	struct ledger *ledger = master->ledger;
+	uint64_t now;
 
 	acceptor_close(master);
+	now = clock_msecs();
 	ledger->phase = PHASE_DRAINING;
-	ledger->shutdown.deadline_at = clock_msecs() + (uint64_t)master->options->drain_timeout_msecs;
+	ledger->shutdown.signal = signal_number;
+	ledger->shutdown.asked_at = now;
+	ledger->shutdown.deadline_at = now + (uint64_t)master->options->drain_timeout_msecs;
 	ledger->shutdown.patience_at = ledger->shutdown.deadline_at + GRACE_MSECS;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
 
-		if (child->process.pid != 0 && !child_is_logger(master, child))
+		/* One that is started from now on learns of the deadline from its seat. */
+		if (child->process.pid != 0 && i < ledger->workers)
 			child->process.orders = ORDERS_DRAIN;
 		if (child->restart_at != CLOCK_NEVER)
-			child->restart_at = clock_msecs(); /* there is no time for a delay */
+			child->restart_at = now; /* there is no time for a delay */
 	}
 }
 
-/* Workers without connections are dismissed: end-of-file on their channel. True if none is left. */
-static bool dismiss_workers(struct master *master)
+/* timeout(1), for one, sends its signal to the process and at once to its group, too. */
+static bool is_same_request(const struct ledger *ledger, uint32_t signal_number)
+{
+	return signal_number == ledger->shutdown.signal &&
+	       clock_msecs() - ledger->shutdown.asked_at < SAME_REQUEST_MSECS;
+}
+
+void shutdown_request(struct master *master, uint32_t signal_number)
+{
+	if (master->ledger->phase < PHASE_DRAINING)
+		begin(master, signal_number);
+	else if (!is_same_request(master->ledger, signal_number))
+		shutdown_now(master);
+}
+
+static void tell_to_drain(struct process *process, uint64_t deadline_at)
+{
+	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_at = deadline_at };
+
+	/* While its channel is full it has connections to adopt first. */
+	if (process->orders == ORDERS_DRAIN && channel_send(process->channel_fd, &message, -1) == 0)
+		process->orders = ORDERS_NONE;
+}
+
+/* Without connections a worker is dismissed: end-of-file on its channel. True if it has gone for good. */
+static bool dismiss(struct pool_worker *worker)
+{
+	struct process *process = &worker->child->process;
+
+	if (worker->clients > 0)
+		return false;
+	worker->child->restart_at = CLOCK_NEVER;
+	if (process->pid == 0)
+		return true;
+	/* Fails only if the worker has died. */
+	if (process->orders != ORDERS_DISMISSED && shutdown(process->channel_fd, SHUT_WR) == 0)
+		process->orders = ORDERS_DISMISSED;
+	return false;
+}
+
+/* The workers finish; when none is left the logger's turn comes: end-of-file on the pipe. */
+static void drain(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 	bool all_gone = true;
 
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		struct child *worker = &ledger->children[i];
-
-		if (master->workers[i].clients > 0) {
-			all_gone = false;
-			continue;
-		}
-		worker->restart_at = CLOCK_NEVER;
-		if (worker->process.pid == 0)
-			continue;
-		all_gone = false;
-		/* Fails only if the worker has died. */
-		if (worker->process.orders != ORDERS_DISMISSED &&
-		    shutdown(worker->process.channel_fd, SHUT_WR) == 0)
-			worker->process.orders = ORDERS_DISMISSED;
+		tell_to_drain(&ledger->children[i].process, ledger->shutdown.deadline_at);
+		all_gone = dismiss(&master->workers[i]) && all_gone;
 	}
-	return all_gone;
-}
-
-static void close_pipe(struct ledger *ledger)
-{
+	if (!all_gone)
+		return;
+	if (ledger->shutdown.cut > 0)
+		diag("drain timeout: %u connections closed", ledger->shutdown.cut);
 	close(ledger->pipe_fds[1]);
 	ledger->pipe_fds[1] = -1;
 	ledger->phase = PHASE_LOGGING;
@@ -110,20 +133,14 @@ static void kill_late(struct master *master)
 	ledger->shutdown.kills++;
 	if (ledger->shutdown.kills > KILLS_MAX) {
 		diag("shutdown: processes hang, the log is not complete");
-		ledger->failed = true;
 		shutdown_now(master);
 		return;
 	}
-	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		struct child *child = &ledger->children[i];
-
-		/* The logger has work to do for as long as there are workers. */
-		if (child_is_logger(master, child) && ledger->phase != PHASE_LOGGING &&
-		    ledger->shutdown.kills == 1)
-			continue;
-		child->process.expected = true;
-		child_kill(child);
-	}
+	for (uint32_t i = 0; i < ledger->workers; i++)
+		children_replace(&ledger->children[i]);
+	/* The logger has work to do for as long as there are workers. */
+	if (ledger->phase == PHASE_LOGGING || ledger->shutdown.kills > 1)
+		children_replace(ledger_logger(ledger));
 }
 
 uint64_t shutdown_next(const struct master *master)
@@ -134,18 +151,15 @@ uint64_t shutdown_next(const struct master *master)
 void shutdown_advance(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
+	const struct child *logger = ledger_logger(ledger);
 
-	for (uint32_t i = 0; i < ledger->workers; i++)
-		tell_to_drain(&ledger->children[i], ledger->shutdown.deadline_at);
-	if (ledger->phase == PHASE_DRAINING && dismiss_workers(master)) {
-		if (ledger->shutdown.cut > 0)
-			diag("drain timeout: %u connections closed", ledger->shutdown.cut);
-		close_pipe(ledger);
-	}
-	if (ledger->phase == PHASE_LOGGING && ledger_logger(ledger)->process.pid == 0 &&
-	    ledger_logger(ledger)->restart_at == CLOCK_NEVER)
+	if (ledger->output_gone && ledger->phase < PHASE_DRAINING)
+		begin(master, 0);
+	if (ledger->phase == PHASE_DRAINING)
+		drain(master);
+	if (ledger->phase == PHASE_LOGGING && logger->process.pid == 0 && logger->restart_at == CLOCK_NEVER)
 		ledger->phase = PHASE_OVER;
-	else if (clock_reached(ledger->shutdown.patience_at))
+	if (ledger->phase != PHASE_OVER && clock_reached(ledger->shutdown.patience_at))
 		kill_late(master);
 }
 
@@ -153,11 +167,9 @@ void shutdown_now(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	ledger->failed = true;
 	ledger->phase = PHASE_OVER;
 	acceptor_close(master);
-	for (uint32_t i = 0; i <= ledger->workers; i++)
-		child_kill(&ledger->children[i]);
-	for (uint32_t i = 0; i <= ledger->workers; i++)
-		child_await(&ledger->children[i]);
+	children_end(master);
 	pool_abandon(master);
 }

@@ -12,16 +12,19 @@
 
 #include "master/state.h"
 
-/* Begins the shutdown; nothing is accepted any more. */
-void shutdown_begin(struct master *master);
+/* A signal asks for the end: the first one begins the shutdown, a second one ends everything now. */
+void shutdown_request(struct master *master, uint32_t signal_number);
 
-/* Takes the shutdown as far as it can go now, to PHASE_OVER in the end. */
-void shutdown_advance(struct master *master);
-
-/* When to look again even if nothing happens; CLOCK_NEVER: no need. */
+/* When to advance even if nothing happens; CLOCK_NEVER: no need. */
 uint64_t shutdown_next(const struct master *master);
 
-/* Ends everything now: kills all children, waits for them and closes all connections. */
+/*
+ * Takes the shutdown as far as it can go now, to PHASE_OVER in the end. Begins it if standard output is
+ * gone.
+ */
+void shutdown_advance(struct master *master);
+
+/* A failure: kills all children, waits for them and closes all connections. PHASE_OVER. */
 void shutdown_now(struct master *master);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "master/children.h"
 
 #define CHECK_VARIABLE  "ECHOD_UPGRADE_CHECK"
 #define RESUME_VARIABLE "ECHOD_UPGRADE_RESUME"
@@ -72,7 +73,7 @@ _Noreturn static void check(const struct master *master)
 	_exit(1);
 }
 
-void upgrade_check(struct master *master)
+void upgrade_request(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 	pid_t pid;
@@ -122,7 +123,8 @@ void upgrade_give_up(struct master *master)
 	kill(ledger->upgrade.checker_pid, SIGKILL);
 }
 
-void upgrade_finish(struct master *master)
+/* The checker has ended. */
+static void finish(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
@@ -136,4 +138,38 @@ void upgrade_finish(struct master *master)
 		return;
 	execute(master, RESUME_VARIABLE);
 	diag_errno("upgrade: %s", program);
+}
+
+void upgrade_bury(struct master *master, pid_t pid)
+{
+	if (pid == master->ledger->upgrade.checker_pid)
+		finish(master);
+}
+
+static void replace_children(struct ledger *ledger)
+{
+	struct upgrade_state *upgrade = &ledger->upgrade;
+
+	while (upgrade->replacing <= ledger->workers) {
+		struct child *child = &ledger->children[upgrade->replacing];
+
+		if (!child->process.ready)
+			return;
+		if (child->process.program != upgrade->program)
+			children_replace(child);
+		else
+			upgrade->replacing++;
+	}
+}
+
+uint64_t upgrade_next(const struct master *master)
+{
+	return master->ledger->upgrade.checker_at;
+}
+
+void upgrade_advance(struct master *master)
+{
+	if (clock_reached(master->ledger->upgrade.checker_at))
+		upgrade_give_up(master);
+	replace_children(master->ledger);
 }

@@ -8,7 +8,8 @@
 #ifndef ECHOD_MASTER_UPGRADE_H
 #define ECHOD_MASTER_UPGRADE_H
 
-#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "master/state.h"
 
@@ -19,25 +20,34 @@ enum upgrade_role {
 	UPGRADE_RESUME, /* go on with it */
 };
 
-/* Reads that from the environment, and removes it from there. */
+/* Reads that from the environment, and removes it from there. *ledger_fd is the caller's, if it is set. */
 enum upgrade_role upgrade_role(int *ledger_fd);
 
 /* Notes where this program lies on disk, while /proc still knows; to be called at the start. */
 void upgrade_note_program(void);
 
-/* Starts the new program on the side. What cannot be done is reported. */
-void upgrade_check(struct master *master);
+/* A signal asks for an upgrade: starts the new program on the side. What cannot be done is reported. */
+void upgrade_request(struct master *master);
 
 /* In that program: shows that it can go on with the ledger. Returns its exit status. */
 int upgrade_prove(int ledger_fd, const struct crew *crew);
 
-/* Ends the checker, if there is one: its time is up, or the master's. */
-void upgrade_give_up(struct master *master);
+/*
+ * A process has ended. If it was the checker, executes the new program if that has shown that it knows
+ * the ledger, and returns, after a message, only if the old program goes on.
+ */
+void upgrade_bury(struct master *master, pid_t pid);
+
+/* When to advance even if nothing happens; CLOCK_NEVER: no need. */
+uint64_t upgrade_next(const struct master *master);
 
 /*
- * The checker has ended: executes the new program if that has shown that it knows the ledger.
- * Returns, after a message, only if the old program goes on.
+ * Ends a checker whose time is up. After an upgrade, replaces the children one at a time, each when the
+ * last one's successor is ready.
  */
-void upgrade_finish(struct master *master);
+void upgrade_advance(struct master *master);
+
+/* Ends the checker, if there is one: there will be no upgrade. */
+void upgrade_give_up(struct master *master);
 
 #endif
