@@ -113,14 +113,12 @@ uint64_t children_next(const struct master *master)
 
 void children_advance(struct master *master)
 {
-	uint64_t now = clock_msecs();
+	struct child *children = master->ledger->children;
 
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
-		struct child *child = &master->ledger->children[i];
-
-		if (child->restart_at <= now && start(master, i) != 0) {
+		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
 			diag_errno("cannot start a process");
-			plan_restart(child);
+			plan_restart(&children[i]);
 		}
 	}
 }
@@ -201,15 +199,16 @@ static void bury(struct master *master, uint32_t number, int status)
 	struct ledger *ledger = master->ledger;
 	struct child *child = &ledger->children[number];
 	bool is_logger = number == ledger->workers;
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	bool finished = exited_with(status, 0) && ledger->phase >= PHASE_DRAINING;
 
 	hang_up(&child->process);
 	child->process.pid = 0;
-	if (is_logger && exited_with(status, SEAT_OUTPUT_GONE))
-		ledger->output_gone = ledger->failed = true; /* another logger will empty the pipe */
 	if (!is_logger) {
-		pool_bury(&master->workers[number], !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);
+		pool_bury(&master->workers[number], !killed);
 		finished = finished && master->workers[number].clients == 0;
+	} else if (exited_with(status, SEAT_OUTPUT_GONE)) {
+		ledger->output_gone = ledger->failed = true; /* another logger will empty the pipe */
 	}
 	if (finished)
 		return;
@@ -245,7 +244,8 @@ void children_end(struct master *master)
 		struct child *child = &ledger->children[i];
 
 		while (child->process.pid != 0 && waitpid(child->process.pid, NULL, 0) < 0 && errno == EINTR)
-			errno = 0;
+			continue;
+		hang_up(&child->process);
 		child->process.pid = 0;
 		child->restart_at = CLOCK_NEVER;
 	}

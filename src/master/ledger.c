@@ -10,12 +10,14 @@ size_t ledger_bytes(uint32_t slots)
 	return sizeof(struct ledger) + slots * sizeof(struct connection);
 }
 
-struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t desk_bytes)
+struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t (*desk_bytes)(uint32_t slots))
 {
+	uint32_t slots = ledger->workers * ledger->worker_slots;
+
 	return (struct ledger_sizes){
-		.ledger = ledger_bytes(ledger->workers * ledger->worker_slots),
+		.ledger = ledger_bytes(slots),
 		.part = part_bytes(ledger->worker_slots, ledger->ring_bytes),
-		.desk = desk_bytes,
+		.desk = desk_bytes(slots),
 		.budget = budget_bytes(ledger->workers),
 		.slot = sizeof(struct slot),
 		.chunk = sizeof(struct chunk),
@@ -31,7 +33,7 @@ bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)
 	if (bytes < sizeof(*ledger) || ledger->layout != LEDGER_LAYOUT ||
 	    ledger->workers > OPTIONS_WORKERS_MAX)
 		return false;
-	ours = ledger_sizes(ledger, desk_bytes(ledger->workers * ledger->worker_slots));
+	ours = ledger_sizes(ledger, desk_bytes);
 	return ours.ledger == bytes && memcmp(&ours, &ledger->sizes, sizeof(ours)) == 0;
 }
 

@@ -57,9 +57,7 @@ struct process {
 
 /* Bytes of all connections that have ended. */
 struct totals {
-	uint64_t received;
-	uint64_t echoed;
-	uint64_t dropped;
+	uint64_t received, echoed, dropped;
 };
 
 /* A worker or the logger, whichever process that is at the time. */
@@ -106,14 +104,8 @@ enum { LEDGER_LAYOUT = 3 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
-	uint64_t ledger;
-	uint64_t part;
-	uint64_t desk;
-	uint64_t budget;
-	uint64_t slot;
-	uint64_t chunk;
-	uint64_t record;
-	uint64_t blocks;
+	uint64_t ledger, part, desk, budget; /* of the regions, in bytes */
+	uint64_t slot, chunk, record, blocks;
 };
 
 struct ledger {
@@ -142,8 +134,8 @@ struct ledger {
 /* The size of a ledger for so many slots altogether. */
 size_t ledger_bytes(uint32_t slots);
 
-/* The sizes this program would give a ledger of that shape; desk_bytes is the logger's. */
-struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t desk_bytes);
+/* The sizes this program would give a ledger of that shape; desk_bytes() is the logger's. */
+struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t (*desk_bytes)(uint32_t slots));
 
 /* Can this program go on with a ledger of so many bytes? */
 bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)(uint32_t slots));

@@ -29,54 +29,41 @@ static int prepare(int fd, const struct sockaddr_storage *address, socklen_t byt
 	return listen(fd, SOMAXCONN);
 }
 
-static int open_one(const struct address *at)
+/* Closes a socket that came to nothing; -1 with the errno that says why. */
+static int give_up(int fd)
 {
-	struct sockaddr_storage address;
-	socklen_t bytes = address_to_sockaddr(at, &address);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	int error;
+	int error = errno;
 
-	if (fd < 0 || prepare(fd, &address, bytes) == 0)
-		return fd;
-	error = errno;
 	close(fd);
 	errno = error;
 	return -1;
 }
 
-static const struct address any_ipv4 = { .ip = { [10] = 0xff, [11] = 0xff } };
-static const struct address any_ipv6 = { .port = 0 };
-
-/* IPv6 may be switched off altogether, which leaves IPv4. */
-static bool no_ipv6(void)
+static int open_one(const struct address *at)
 {
-	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+	struct sockaddr_storage address;
+	socklen_t bytes = address_to_sockaddr(at, &address);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	return fd < 0 || prepare(fd, &address, bytes) == 0 ? fd : give_up(fd);
 }
 
 static int open_both(uint16_t port, int32_t fds[2])
 {
-	struct address at = any_ipv4;
-	int error;
+	struct address ipv4 = { .ip = { [10] = 0xff, [11] = 0xff }, .port = port };
+	struct address ipv6 = { .port = port };
 
-	at.port = port;
-	fds[0] = open_one(&at);
+	fds[0] = open_one(&ipv4);
 	if (fds[0] < 0)
 		return -1;
-	if (listener_address(fds[0], &at) == 0) {
-		uint16_t taken = at.port;
-
-		at = any_ipv6;
-		at.port = taken;
-		fds[1] = open_one(&at);
-		if (fds[1] >= 0)
-			return 2;
-		if (no_ipv6())
-			return 1;
-	}
-	error = errno;
-	close(fds[0]);
-	errno = error;
-	return -1;
+	if (listener_address(fds[0], &ipv4) != 0)
+		return give_up(fds[0]);
+	ipv6.port = ipv4.port; /* which the system may have chosen */
+	fds[1] = open_one(&ipv6);
+	if (fds[1] >= 0)
+		return 2;
+	/* IPv6 may be switched off altogether, which leaves IPv4. */
+	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL ? 1 : give_up(fds[0]);
 }
 
 int listener_open(const struct listen_at *at, int32_t fds[2])

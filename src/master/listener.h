@@ -26,6 +26,7 @@ enum listener_result {
 	LISTENER_EXHAUSTED, /* out of descriptors or memory: errno is set, try later */
 };
 
+/* Accepts a client from a non-blocking listener. */
 enum listener_result listener_accept(int listener_fd, int *fd, struct address *peer);
 
 #endif

@@ -85,19 +85,6 @@ static void advance(struct master *master)
 	children_advance(master);
 }
 
-/* What poll() watches: the signals, a channel for each child, the listeners. */
-struct watch {
-	struct pollfd fds[1 + CHILDREN_MAX + LISTENERS_MAX];
-	nfds_t children; /* where they begin */
-	nfds_t listeners;
-	nfds_t count;
-};
-
-static void add_watch(struct watch *watch, int fd, short events)
-{
-	watch->fds[watch->count++] = (struct pollfd){ .fd = fd, .events = events };
-}
-
 /* There may be something to send to a child. */
 static short events_of(const struct master *master, uint32_t number)
 {
@@ -107,56 +94,56 @@ static short events_of(const struct master *master, uint32_t number)
 	return POLLIN;
 }
 
-static void set_watch(const struct master *master, struct watch *watch)
+/* What poll() is to watch: the signals, a channel for each child or -1, the listeners. Returns how many. */
+static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 {
 	const struct ledger *ledger = master->ledger;
-	bool accepting = acceptor_is_open(master);
+	uint32_t listeners = acceptor_is_open(master) ? ledger->listener_count : 0;
+	nfds_t count = 0;
 
-	watch->count = 0;
-	add_watch(watch, master->signal_fd, POLLIN);
-	watch->children = watch->count;
-	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		const struct child *child = &ledger->children[i];
-
-		/* poll() passes over -1 */
-		add_watch(watch, child->process.channel_fd, events_of(master, i));
-	}
-	watch->listeners = watch->count;
-	for (uint32_t i = 0; i < ledger->listener_count && accepting; i++)
-		add_watch(watch, ledger->listener_fds[i], POLLIN);
+	watch[count++] = (struct pollfd){ .fd = master->signal_fd, .events = POLLIN };
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		watch[count++] = (struct pollfd){ .fd = ledger->children[i].process.channel_fd,
+						  .events = events_of(master, i) };
+	for (uint32_t i = 0; i < listeners; i++)
+		watch[count++] = (struct pollfd){ .fd = ledger->listener_fds[i], .events = POLLIN };
+	return count;
 }
 
-static void serve(struct master *master, const struct watch *watch)
+static void serve(struct master *master, const struct pollfd *watch, nfds_t count)
 {
+	nfds_t at = 1;
+
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
-		if (watch->fds[watch->children + i].revents != 0)
+		if (watch[at++].revents != 0)
 			children_hear(master, i);
 	}
-	for (nfds_t i = watch->listeners; i < watch->count; i++) {
-		if (watch->fds[i].revents != 0)
-			acceptor_accept(master, watch->fds[i].fd);
+	for (; at < count; at++) {
+		if (watch[at].revents != 0)
+			acceptor_accept(master, watch[at].fd);
 	}
-	if (watch->fds[0].revents != 0)
+	if (watch[0].revents != 0)
 		handle_signals(master);
 }
 
 static int loop(struct master *master)
 {
-	static struct watch watch;
+	static struct pollfd watch[1 + CHILDREN_MAX + LISTENERS_MAX];
 
 	/* A predecessor may have left dead children whose SIGCHLD it took. */
 	bury_dead(master);
 	advance(master);
 	while (master->ledger->phase != PHASE_OVER) {
-		set_watch(master, &watch);
-		if (poll(watch.fds, watch.count, clock_timeout(next_at(master))) < 0) {
+		nfds_t count = set_watch(master, watch);
+
+		if (poll(watch, count, clock_timeout(next_at(master))) < 0) {
 			if (errno == EINTR)
 				continue;
 			diag_errno("poll");
 			shutdown_now(master);
 			break;
 		}
-		serve(master, &watch);
+		serve(master, watch, count);
 		advance(master);
 	}
 	return master->ledger->failed ? 1 : 0;

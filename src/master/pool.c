@@ -17,16 +17,6 @@ enum {
 
 /* ---- lists and counts ---- */
 
-static uint32_t take_slot(struct pool_worker *worker)
-{
-	return worker->free_count > 0 ? worker->free[--worker->free_count] : worker->unused++;
-}
-
-static void give_slot(struct pool_worker *worker, uint32_t slot)
-{
-	worker->free[worker->free_count++] = slot;
-}
-
 static void count(struct pool_worker *worker)
 {
 	uint32_t slot = worker->ledger->worker_slots;
@@ -38,7 +28,7 @@ static void count(struct pool_worker *worker)
 		uint8_t state = worker->connections[slot].state;
 
 		if (state == CONNECTION_NONE)
-			give_slot(worker, slot);
+			worker->free[worker->free_count++] = slot;
 		else
 			worker->clients++;
 		if (state == CONNECTION_UNSENT)
@@ -72,10 +62,8 @@ int pool_open(struct master *master)
 
 void pool_close(struct master *master)
 {
-	for (uint32_t i = 0; i < master->ledger->workers; i++) {
+	for (uint32_t i = 0; i < master->ledger->workers; i++)
 		free(master->workers[i].free);
-		master->workers[i].free = NULL;
-	}
 }
 
 /* ---- the end of a connection ---- */
@@ -130,7 +118,7 @@ static void release(struct pool_worker *worker, uint32_t index)
 	close(connection->fd);
 	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
 	commit(&slot->state, SLOT_FREE);
-	give_slot(worker, index);
+	worker->free[worker->free_count++] = index;
 }
 
 static bool is_served(const struct pool_worker *worker, uint32_t slot)
@@ -217,7 +205,7 @@ static void hand_all_over(struct pool_worker *worker)
 
 void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 {
-	uint32_t index = take_slot(worker);
+	uint32_t index = worker->free_count > 0 ? worker->free[--worker->free_count] : worker->unused++;
 
 	fill_slot(&worker->part->slots[index], peer, worker->options->echo);
 	if (index >= committed(&worker->part->reach))

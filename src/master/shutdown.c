@@ -108,15 +108,12 @@ static bool log_moves(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 	const struct log_progress *log = master->child_memory[ledger->workers].base;
-	uint64_t written = committed(&log->written);
-	int in_relay = 0;
+	uint64_t seen = ledger->shutdown.output_seen;
+	int in_relay = 0; /* and stays so if it cannot be asked for */
 
-	if (ioctl(ledger->relay_fds[0], FIONREAD, &in_relay) != 0)
-		in_relay = 0;
-	if (written - (uint64_t)in_relay == ledger->shutdown.output_seen)
-		return false;
-	ledger->shutdown.output_seen = written - (uint64_t)in_relay;
-	return true;
+	(void)ioctl(ledger->relay_fds[0], FIONREAD, &in_relay);
+	ledger->shutdown.output_seen = committed(&log->written) - (uint64_t)in_relay;
+	return ledger->shutdown.output_seen != seen;
 }
 
 /*

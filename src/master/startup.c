@@ -86,17 +86,13 @@ void startup_scheduling(void)
 
 static int raise_descriptor_limit(uint64_t *limit)
 {
-	struct rlimit files;
+	struct rlimit files, most;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return -1;
-	*limit = files.rlim_cur;
-	if (files.rlim_cur == files.rlim_max)
-		return 0;
-	files.rlim_cur = files.rlim_max;
+	most = (struct rlimit){ .rlim_cur = files.rlim_max, .rlim_max = files.rlim_max };
 	/* A hard limit beyond what the kernel allows now (fs.nr_open) cannot be set again. */
-	if (setrlimit(RLIMIT_NOFILE, &files) == 0)
-		*limit = files.rlim_max;
+	*limit = setrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : files.rlim_cur;
 	return 0;
 }
 
@@ -145,39 +141,38 @@ static int limit_clients(const struct options *options, uint64_t descriptors, ui
 	return 0;
 }
 
-static int create_part(struct master *master, uint32_t worker)
+/* The region of a worker or, at the end, of the logger. */
+static int create_region(struct master *master, uint32_t number)
 {
 	struct ledger *ledger = master->ledger;
-	struct memory *memory = &master->child_memory[worker];
+	struct memory *memory = &master->child_memory[number];
+	bool is_worker = number < ledger->workers;
 
-	if (memory_create(memory, "echod-worker", part_bytes(ledger->worker_slots, ledger->ring_bytes)) != 0)
+	if (memory_create(memory, is_worker ? "echod-worker" : "echod-logger",
+			  is_worker ? ledger->sizes.part : ledger->sizes.desk) != 0)
 		return -1;
-	ledger->children[worker].memory_fd = memory->fd;
-	part_init(memory->base, worker * ledger->worker_slots, ledger->worker_slots, ledger->ring_bytes,
-		  ledger->key);
+	ledger->children[number].memory_fd = memory->fd;
+	if (is_worker)
+		part_init(memory->base, number * ledger->worker_slots, ledger->worker_slots,
+			  ledger->ring_bytes, ledger->key);
 	return 0;
 }
 
-static int create_memory(struct master *master)
+static int create_regions(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
-	struct memory *desk = &master->child_memory[ledger->workers];
 	struct budget *budget;
 
-	if (memory_create(&master->budget_memory, "echod-budget", budget_bytes(ledger->workers)) != 0 ||
-	    memory_create(desk, "echod-logger",
-			  master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots)) != 0)
+	if (memory_create(&master->budget_memory, "echod-budget", ledger->sizes.budget) != 0)
 		return -1;
 	budget = master->budget_memory.base;
 	budget->total_bytes = master->options->buffer_total_bytes;
 	budget->workers = ledger->workers;
 	ledger->budget_fd = master->budget_memory.fd;
-	ledger_logger(ledger)->memory_fd = desk->fd;
-	for (uint32_t i = 0; i < ledger->workers; i++) {
-		if (create_part(master, i) != 0)
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		if (create_region(master, i) != 0)
 			return -1;
 	}
-	ledger->sizes = ledger_sizes(ledger, desk->bytes);
 	return 0;
 }
 
@@ -217,19 +212,16 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->worker_slots = worker_slots;
 	ledger->clients_max = clients_max;
 	ledger->ring_bytes = options->buffer_bytes;
+	ledger->sizes = ledger_sizes(ledger, master->crew->logger_memory_bytes);
 	ledger->memory_fd = master->ledger_memory.fd;
-	ledger->upgrade.replacing = CHILDREN_MAX;
-	ledger->shutdown.deadline_at = ledger->shutdown.patience_at = ledger->upgrade.checker_at =
-		CLOCK_NEVER;
+	ledger->shutdown = (struct shutdown_state){ .deadline_at = CLOCK_NEVER, .patience_at = CLOCK_NEVER };
+	ledger->upgrade = (struct upgrade_state){ .replacing = CHILDREN_MAX, .checker_at = CLOCK_NEVER };
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
 		return -1;
 	}
-	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		ledger->children[i].process.channel_fd = -1;
-		ledger->children[i].process.resume_at = CLOCK_NEVER;
-		ledger->children[i].restart_at = clock_msecs();
-	}
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		ledger->children[i] = (struct child){ .process.channel_fd = -1, .restart_at = clock_msecs() };
 	return 0;
 }
 
@@ -245,7 +237,7 @@ int startup_begin(struct master *master)
 	if (limit_clients(master->options, descriptors, &clients_max) != 0 ||
 	    create_ledger(master, clients_max) != 0 || open_listeners(master) != 0)
 		return -1;
-	if (create_memory(master) != 0 || pool_open(master) != 0) {
+	if (create_regions(master) != 0 || pool_open(master) != 0) {
 		diag_errno("memory for %u clients with --buffer=%ju", clients_max,
 			   (uintmax_t)master->options->buffer_bytes);
 		return -1;
@@ -270,15 +262,11 @@ static int attach_all(struct master *master, int ledger_fd)
 		errno = EINVAL;
 		return -1;
 	}
-	if (memory_attach(&master->budget_memory, ledger->budget_fd, budget_bytes(ledger->workers)) != 0)
+	if (memory_attach(&master->budget_memory, ledger->budget_fd, ledger->sizes.budget) != 0)
 		return -1;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
-		size_t bytes =
-			i < ledger->workers
-				? part_bytes(ledger->worker_slots, ledger->ring_bytes)
-				: master->crew->logger_memory_bytes(ledger->workers * ledger->worker_slots);
-
-		if (memory_attach(&master->child_memory[i], ledger->children[i].memory_fd, bytes) != 0)
+		if (memory_attach(&master->child_memory[i], ledger->children[i].memory_fd,
+				  i < ledger->workers ? ledger->sizes.part : ledger->sizes.desk) != 0)
 			return -1;
 	}
 	return 0;

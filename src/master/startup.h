@@ -30,7 +30,7 @@ void startup_scheduling(void);
  */
 int startup_begin(struct master *master);
 
-/* After an upgrade: finds all that in the ledger behind ledger_fd. -1 after a message. */
+/* After an upgrade: finds all that in the ledger, whose descriptor this is. -1 after a message. */
 int startup_resume(struct master *master, int ledger_fd);
 
 #endif

@@ -7,26 +7,18 @@
 #include "common/diag.h"
 #include "common/log_progress.h"
 
-struct sums {
-	uint64_t clients;
-	uint64_t restarts;
-	uint64_t received;
-	uint64_t echoed;
-	uint64_t dropped;
-	uint64_t waiting;
+struct row {
+	uint64_t restarts, clients, waiting;
+	struct totals totals;
 };
 
 /* Counters of living connections move while they are read: such a row is of about one moment. */
-static struct sums sum_worker(const struct master *master, uint32_t number)
+static struct row make_row(const struct pool_worker *worker)
 {
-	const struct pool_worker *worker = &master->workers[number];
-	const struct child *child = worker->child;
-	struct sums sums = {
+	struct row row = {
+		.restarts = worker->child->restarts,
 		.clients = worker->clients,
-		.restarts = child->restarts,
-		.received = child->ended.received,
-		.echoed = child->ended.echoed,
-		.dropped = child->ended.dropped,
+		.totals = worker->child->ended,
 	};
 
 	for (uint32_t i = 0; i < worker->unused; i++) {
@@ -38,30 +30,30 @@ static struct sums sum_worker(const struct master *master, uint32_t number)
 		sent = committed(&slot->sent);
 		queued = slot_queued(slot);
 		received = committed(&slot->received);
-		sums.received += received;
-		sums.echoed += sent;
-		sums.waiting += queued > sent ? queued - sent : 0;
-		if (master->options->echo && received > queued)
-			sums.dropped += received - queued;
+		row.totals.received += received;
+		row.totals.echoed += sent;
+		row.waiting += queued > sent ? queued - sent : 0;
+		if (worker->options->echo && received > queued)
+			row.totals.dropped += received - queued;
 	}
-	return sums;
+	return row;
 }
 
-static void add(struct sums *total, const struct sums *sums)
+static void add(struct row *sum, const struct row *row)
 {
-	total->clients += sums->clients;
-	total->restarts += sums->restarts;
-	total->received += sums->received;
-	total->echoed += sums->echoed;
-	total->dropped += sums->dropped;
-	total->waiting += sums->waiting;
+	sum->restarts += row->restarts;
+	sum->clients += row->clients;
+	sum->waiting += row->waiting;
+	sum->totals.received += row->totals.received;
+	sum->totals.echoed += row->totals.echoed;
+	sum->totals.dropped += row->totals.dropped;
 }
 
-static void write_row(const char *name, const char *pid, const struct sums *sums)
+static void write_row(const char *name, const char *pid, const struct row *row)
 {
-	diag("%-9s %7s %8ju %7ju %14ju %14ju %14ju %11ju", name, pid, (uintmax_t)sums->restarts,
-	     (uintmax_t)sums->clients, (uintmax_t)sums->received, (uintmax_t)sums->echoed,
-	     (uintmax_t)sums->dropped, (uintmax_t)sums->waiting);
+	diag("%-9s %7s %8ju %7ju %14ju %14ju %14ju %11ju", name, pid, (uintmax_t)row->restarts,
+	     (uintmax_t)row->clients, (uintmax_t)row->totals.received, (uintmax_t)row->totals.echoed,
+	     (uintmax_t)row->totals.dropped, (uintmax_t)row->waiting);
 }
 
 void status_write(const struct master *master)
@@ -70,19 +62,19 @@ void status_write(const struct master *master)
 	const struct child *logger = &ledger->children[ledger->workers];
 	const struct log_progress *log = master->child_memory[ledger->workers].base;
 	const struct budget *budget = master->budget_memory.base;
-	struct sums total = { 0 };
+	struct row total = { 0 };
 	uint64_t held = 0;
 
 	diag("%-9s %7s %8s %7s %14s %14s %14s %11s", "process", "pid", "restarts", "clients", "received",
 	     "echoed", "dropped", "waiting");
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		struct sums sums = sum_worker(master, i);
+		struct row row = make_row(&master->workers[i]);
 		char name[24], pid[16];
 
 		snprintf(name, sizeof(name), "worker %u", i);
 		snprintf(pid, sizeof(pid), "%d", ledger->children[i].process.pid);
-		write_row(name, pid, &sums);
-		add(&total, &sums);
+		write_row(name, pid, &row);
+		add(&total, &row);
 		held += committed(&budget->accounts[i].held);
 	}
 	write_row("workers", "", &total);

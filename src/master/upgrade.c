@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -123,11 +122,12 @@ void upgrade_give_up(struct master *master)
 	kill(ledger->upgrade.checker_pid, SIGKILL);
 }
 
-/* The checker has ended. */
-static void finish(struct master *master)
+void upgrade_bury(struct master *master, pid_t pid)
 {
 	struct ledger *ledger = master->ledger;
 
+	if (pid != ledger->upgrade.checker_pid)
+		return;
 	ledger->upgrade.checker_pid = 0;
 	ledger->upgrade.checker_at = CLOCK_NEVER;
 	if (!ledger->upgrade.proof) {
@@ -138,12 +138,6 @@ static void finish(struct master *master)
 		return;
 	execute(master, RESUME_VARIABLE);
 	diag_errno("upgrade: %s", program);
-}
-
-void upgrade_bury(struct master *master, pid_t pid)
-{
-	if (pid == master->ledger->upgrade.checker_pid)
-		finish(master);
 }
 
 static void replace_children(struct ledger *ledger)

@@ -20,7 +20,7 @@ enum upgrade_role {
 	UPGRADE_RESUME, /* go on with it */
 };
 
-/* Reads that from the environment, and removes it from there. *ledger_fd is the caller's, if it is set. */
+/* Reads that from the environment, and removes it from there. UPGRADE_NONE leaves *ledger_fd alone. */
 enum upgrade_role upgrade_role(int *ledger_fd);
 
 /* Notes where this program lies on disk, while /proc still knows; to be called at the start. */
@@ -29,7 +29,7 @@ void upgrade_note_program(void);
 /* A signal asks for an upgrade: starts the new program on the side. What cannot be done is reported. */
 void upgrade_request(struct master *master);
 
-/* In that program: shows that it can go on with the ledger. Returns its exit status. */
+/* In that program: shows that it can go on with the ledger, and closes it. Returns its exit status. */
 int upgrade_prove(int ledger_fd, const struct crew *crew);
 
 /*
