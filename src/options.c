@@ -1,16 +1,17 @@
 /*
  * The command line: argv in, one struct options out; main() calls this once, before anything else runs.
  *
- * Nothing is guessed: a value is taken as a whole or refused as a whole, in one line that names it.
+ * Each option is one row of the table: what it is called, what --help says of it, and the function that takes
+ * its value. Nothing is guessed: a value is taken as a whole or refused as a whole, in one line that names it.
  */
 #include "options.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,83 +20,37 @@
 /* No sum over as many clients as there can be descriptors comes near overflow with this. */
 #define SIZE_BYTES_MAX ((uint64_t)1 << 40)
 
-enum { DEFAULT_PORT = 1234 };
-
-static const char version_text[] = "echod " ECHOD_VERSION "\n";
-
-static const char help_text[] =
-	"Usage: echod [-hnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
-	"             [-l [ADDRESS:]PORT]... [-o FORM] [-w N]\n"
-	"A TCP echo server that writes everything it receives to standard output.\n"
-	"\n"
-	"  -l, --listen=[ADDRESS:]PORT  where to listen, may be repeated: 7, 127.0.0.1:7,\n"
-	"                               [::1]:7; port 0 takes a free one (1234)\n"
-	"  -w, --workers=N              worker processes (processors online)\n"
-	"  -b, --buffer=SIZE            echo buffer of one client (2M)\n"
-	"  -B, --buffer-total=SIZE      echo buffers of all clients together (256M)\n"
-	"  -f, --when-full=POLICY       what is done with bytes that do not fit a buffer:\n"
-	"                               drop them, pause reading or close (drop)\n"
-	"  -c, --max-clients=N          clients served at once (as RLIMIT_NOFILE allows)\n"
-	"  -d, --drain-timeout=TIME     how long a shutdown waits for clients (10s)\n"
-	"  -n, --no-echo                log only, send nothing back\n"
-	"  -o, --output=FORM            tagged (ADDRESS:PORT where the source changes) or\n"
-	"                               plain (tagged)\n"
-	"  -q, --quiet                  no start-up line\n"
-	"  -v, --verbose                a line for each connection closed\n"
-	"  -h, --help                   this text\n"
-	"  -V, --version                the version\n"
-	"\n"
-	"SIZE may end in K, M or G (1024), TIME in ms, s or m. See echod(8).\n";
-
-/* "+" leaves the words in their order, ":" keeps getopt_long() quiet and tells what was wrong. */
-static const char short_options[] = "+:b:B:c:d:f:hl:no:qvVw:";
-
-static const struct option long_options[] = {
-	{ "buffer", required_argument, NULL, 'b' },
-	{ "buffer-total", required_argument, NULL, 'B' },
-	{ "drain-timeout", required_argument, NULL, 'd' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "listen", required_argument, NULL, 'l' },
-	{ "max-clients", required_argument, NULL, 'c' },
-	{ "no-echo", no_argument, NULL, 'n' },
-	{ "output", required_argument, NULL, 'o' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "when-full", required_argument, NULL, 'f' },
-	{ "workers", required_argument, NULL, 'w' },
-	{ NULL, 0, NULL, 0 },
+enum {
+	DEFAULT_PORT = 1234,
+	HELP_COLUMN = 31, /* where the text on an option starts in a line of --help */
+	HELP_LINES_MAX = 2,
+	WORDS_MAX = 3, /* words that one option can choose from */
 };
 
-static const char *long_name(int letter)
+/* One option; what its `take` has no use for is left out. */
+struct row {
+	int letter;
+	const char *name;
+	const char *value_name; /* in --help; NULL if the option takes no value */
+	const char *help[HELP_LINES_MAX];
+	/* Takes the value over; OPTIONS_RUN to go on. */
+	enum options_result (*take)(const struct row *row, const char *value, struct options *options);
+	size_t field;                 /* offset in struct options of what it sets */
+	unsigned max;                 /* of a number */
+	bool flag;                    /* what a flag sets its field to */
+	const char *words[WORDS_MAX]; /* each stands for its index, the value of an enum */
+};
+
+static void *field_of(const struct row *row, struct options *options)
 {
-	for (const struct option *option = long_options; option->name != NULL; option++) {
-		if (option->val == letter)
-			return option->name;
-	}
-	return NULL;
+	return (char *)options + row->field;
 }
 
-/* Reports the value of an option, given by its letter, as wrong; always false. */
-static bool refuse(int letter, const char *value, const char *expected)
+/* Reports the value of an option as wrong. */
+static enum options_result refuse(const struct row *row, const char *value, const char *expected)
 {
-	diag("--%s: '%s' is not %s", long_name(letter), value, expected);
-	return false;
-}
-
-/* Reads digits into *value and returns what follows them; NULL if there are none or the value overflows. */
-static const char *read_digits(const char *text, uint64_t *value)
-{
-	uint64_t sum = 0;
-
-	if (*text < '0' || *text > '9')
-		return NULL;
-	for (; *text >= '0' && *text <= '9'; text++) {
-		if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, *text - '0', &sum))
-			return NULL;
-	}
-	*value = sum;
-	return text;
+	diag("--%s: '%s' is not %s", row->name, value, expected);
+	return OPTIONS_WRONG;
 }
 
 struct unit {
@@ -106,9 +61,13 @@ struct unit {
 /* Reads a number that ends in one of the units (the last has no suffix); false if it is not one from 0 to max. */
 static bool read_quantity(const char *text, const struct unit *units, uint64_t max, uint64_t *value)
 {
-	const char *suffix = read_digits(text, value);
+	char *suffix;
 
-	if (suffix == NULL)
+	if (*text < '0' || *text > '9') /* strtoull() takes blanks and signs */
+		return false;
+	errno = 0;
+	*value = strtoull(text, &suffix, 10);
+	if (errno != 0)
 		return false;
 	for (; units->suffix != NULL; units++) {
 		if (strcmp(suffix, units->suffix) == 0)
@@ -117,86 +76,164 @@ static bool read_quantity(const char *text, const struct unit *units, uint64_t m
 	return false;
 }
 
-static bool parse_size(int letter, const char *value, uint64_t *bytes)
+static enum options_result take_size(const struct row *row, const char *value, struct options *options)
 {
 	static const struct unit units[] = {
 		{ "", 1 }, { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { NULL, 0 }
 	};
+	uint64_t *bytes = field_of(row, options);
 
 	if (!read_quantity(value, units, SIZE_BYTES_MAX, bytes) || *bytes == 0)
-		return refuse(letter, value, "a size from 1 to 1024G (a number, then K, M, G or nothing)");
-	return true;
+		return refuse(row, value, "a size from 1 to 1024G (a number, then K, M, G or nothing)");
+	return OPTIONS_RUN;
 }
 
-static bool parse_time(int letter, const char *value, int *msecs)
+static enum options_result take_time(const struct row *row, const char *value, struct options *options)
 {
 	static const struct unit units[] = {
 		{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { NULL, 0 }
 	};
+	int *msecs = field_of(row, options);
 	uint64_t total;
 
 	if (!read_quantity(value, units, INT_MAX, &total))
-		return refuse(letter, value,
+		return refuse(row, value,
 			      "a time from 0 to 2147483647ms (a number, then ms, s, m or nothing)");
 	*msecs = (int)total;
-	return true;
+	return OPTIONS_RUN;
 }
 
-static bool parse_count(int letter, const char *value, unsigned max, unsigned *count)
+static enum options_result take_count(const struct row *row, const char *value, struct options *options)
 {
 	static const struct unit units[] = { { "", 1 }, { NULL, 0 } };
+	unsigned *count = field_of(row, options);
 	uint64_t total;
 
-	if (!read_quantity(value, units, max, &total) || total == 0) {
-		char expected[sizeof "a number from 1 to 4294967295"];
+	if (!read_quantity(value, units, row->max, &total) || total == 0) {
+		char expected[sizeof("a number from 1 to 4294967295")];
 
-		snprintf(expected, sizeof expected, "a number from 1 to %u", max);
-		return refuse(letter, value, expected);
+		snprintf(expected, sizeof(expected), "a number from 1 to %u", row->max);
+		return refuse(row, value, expected);
 	}
 	*count = (unsigned)total;
-	return true;
+	return OPTIONS_RUN;
 }
 
-static bool parse_when_full(int letter, const char *value, enum when_full *when_full)
+/* Sets an enum, which is an unsigned int to gcc and clang if no value of it is negative. */
+static enum options_result take_word(const struct row *row, const char *value, struct options *options)
 {
-	if (strcmp(value, "drop") == 0)
-		*when_full = WHEN_FULL_DROP;
-	else if (strcmp(value, "pause") == 0)
-		*when_full = WHEN_FULL_PAUSE;
-	else if (strcmp(value, "close") == 0)
-		*when_full = WHEN_FULL_CLOSE;
-	else
-		return refuse(letter, value, "drop, pause or close");
-	return true;
+	unsigned *chosen = field_of(row, options);
+	char expected[80] = "";
+	size_t length = 0;
+
+	for (unsigned i = 0; i < WORDS_MAX && row->words[i] != NULL; i++) {
+		bool last = i + 1 == WORDS_MAX || row->words[i + 1] == NULL;
+
+		if (strcmp(value, row->words[i]) == 0) {
+			*chosen = i;
+			return OPTIONS_RUN;
+		}
+		length += (size_t)snprintf(expected + length, sizeof(expected) - length, "%s%s",
+					   i == 0 ? "" : (last ? " or " : ", "), row->words[i]);
+	}
+	return refuse(row, value, expected);
 }
 
-static bool parse_output(int letter, const char *value, enum output_form *output)
-{
-	if (strcmp(value, "tagged") == 0)
-		*output = OUTPUT_TAGGED;
-	else if (strcmp(value, "plain") == 0)
-		*output = OUTPUT_PLAIN;
-	else
-		return refuse(letter, value, "tagged or plain");
-	return true;
-}
-
-static bool parse_listen(int letter, const char *value, struct options *options)
+static enum options_result take_listen(const struct row *row, const char *value, struct options *options)
 {
 	struct listen_at at = { .any = false };
 
-	if (address_from_text(&at.address, value) < 0) {
-		if (address_port_from_text(&at.address.port, value) < 0)
-			return refuse(letter, value,
+	if (address_from_text(&at.address, value) != 0) {
+		if (address_port_from_text(&at.address.port, value) != 0)
+			return refuse(row, value,
 				      "PORT, IPV4:PORT or [IPV6]:PORT with a PORT from 0 to 65535");
 		at.any = true;
 	}
 	if (options->listen_count == OPTIONS_LISTEN_MAX) {
-		diag("--listen: '%s' is one too many, %d are allowed", value, OPTIONS_LISTEN_MAX);
-		return false;
+		diag("--%s: '%s' is one too many, %d are allowed", row->name, value, OPTIONS_LISTEN_MAX);
+		return OPTIONS_WRONG;
 	}
 	options->listen[options->listen_count++] = at;
-	return true;
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_flag(const struct row *row, const char *value, struct options *options)
+{
+	(void)value;
+	*(bool *)field_of(row, options) = row->flag;
+	return OPTIONS_RUN;
+}
+
+/* Has all of an answer been written? */
+static enum options_result answered(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return OPTIONS_EXIT;
+	diag_errno("standard output");
+	return OPTIONS_FAILED;
+}
+
+static enum options_result show_version(const struct row *row, const char *value, struct options *options)
+{
+	(void)row, (void)value, (void)options;
+	puts("echod " ECHOD_VERSION);
+	return answered();
+}
+
+static enum options_result show_help(const struct row *row, const char *value, struct options *options);
+
+#define FIELD(name) .field = offsetof(struct options, name)
+
+/* All options, in the order of --help. Only the usage line, in show_help(), names them a second time. */
+static const struct row table[] = {
+	/* clang-format off */
+	{ 'l', "listen", "[ADDRESS:]PORT",
+	  { "where to listen, may be repeated: 7, 127.0.0.1:7,", "[::1]:7; port 0 takes a free one (1234)" },
+	  .take = take_listen },
+	{ 'w', "workers", "N", { "worker processes (processors online)" },
+	  .take = take_count, FIELD(workers), .max = OPTIONS_WORKERS_MAX },
+	{ 'b', "buffer", "SIZE", { "echo buffer of one client (2M)" },
+	  .take = take_size, FIELD(buffer_bytes) },
+	{ 'B', "buffer-total", "SIZE", { "echo buffers of all clients together (256M)" },
+	  .take = take_size, FIELD(buffer_total_bytes) },
+	{ 'f', "when-full", "POLICY",
+	  { "what is done with bytes that do not fit a buffer:", "drop them, pause reading or close (drop)" },
+	  .take = take_word, FIELD(when_full),
+	  .words = { [WHEN_FULL_DROP] = "drop", [WHEN_FULL_PAUSE] = "pause", [WHEN_FULL_CLOSE] = "close" } },
+	{ 'c', "max-clients", "N", { "clients served at once (as RLIMIT_NOFILE allows)" },
+	  .take = take_count, FIELD(max_clients), .max = INT_MAX },
+	{ 'd', "drain-timeout", "TIME", { "how long a shutdown waits for clients (10s)" },
+	  .take = take_time, FIELD(drain_timeout_msecs) },
+	{ 'n', "no-echo", NULL, { "log only, send nothing back" },
+	  .take = take_flag, FIELD(echo), .flag = false },
+	{ 'o', "output", "FORM", { "tagged (ADDRESS:PORT where the source changes) or", "plain (tagged)" },
+	  .take = take_word, FIELD(output), .words = { [OUTPUT_TAGGED] = "tagged", [OUTPUT_PLAIN] = "plain" } },
+	{ 'q', "quiet", NULL, { "no start-up line" }, .take = take_flag, FIELD(quiet), .flag = true },
+	{ 'v', "verbose", NULL, { "a line for each connection closed" },
+	  .take = take_flag, FIELD(verbose), .flag = true },
+	{ 'h', "help", NULL, { "this text" }, .take = show_help },
+	{ 'V', "version", NULL, { "the version" }, .take = show_version },
+	/* clang-format on */
+};
+
+enum { ROWS = sizeof(table) / sizeof(table[0]) };
+
+static enum options_result show_help(const struct row *row, const char *value, struct options *options)
+{
+	(void)value, (void)options;
+	puts("Usage: echod [-hnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
+	     "             [-l [ADDRESS:]PORT]... [-o FORM] [-w N]\n"
+	     "A TCP echo server that writes everything it receives to standard output.\n");
+	for (row = table; row < table + ROWS; row++) {
+		int column =
+			printf("  -%c, --%s%s%s", row->letter, row->name, row->value_name != NULL ? "=" : "",
+			       row->value_name != NULL ? row->value_name : "");
+
+		for (int i = 0; i < HELP_LINES_MAX && row->help[i] != NULL; i++, column = 0)
+			printf("%*s%s\n", HELP_COLUMN - column, "", row->help[i]);
+	}
+	puts("\nSIZE may end in K, M or G (1024), TIME in ms, s or m. See echod(8).");
+	return answered();
 }
 
 /* Processors this process may run on. */
@@ -205,7 +242,7 @@ static unsigned processors(void)
 	cpu_set_t allowed;
 	long count;
 
-	if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
 		count = CPU_COUNT(&allowed);
 	else
 		count = sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
@@ -227,32 +264,13 @@ static void set_defaults(struct options *options)
 	};
 }
 
-static bool write_all(const char *text, size_t length)
+static const struct row *find_row(int letter)
 {
-	while (length > 0) {
-		struct pollfd target = { .fd = STDOUT_FILENO, .events = POLLOUT };
-		ssize_t written = write(STDOUT_FILENO, text, length);
-
-		if (written >= 0) {
-			text += written;
-			length -= (size_t)written;
-		} else if (errno == EAGAIN) {
-			if (poll(&target, 1, -1) < 0 && errno != EINTR)
-				return false;
-		} else if (errno != EINTR) {
-			return false;
-		}
+	for (const struct row *row = table; row < table + ROWS; row++) {
+		if (row->letter == letter)
+			return row;
 	}
-	return true;
-}
-
-/* Answers --help or --version. */
-static enum options_result answer(const char *text)
-{
-	if (write_all(text, strlen(text)))
-		return OPTIONS_EXIT;
-	diag_errno("standard output");
-	return OPTIONS_FAILED;
+	return NULL;
 }
 
 /* How many long options start like the one in this word? */
@@ -262,15 +280,17 @@ static unsigned candidates(const char *word)
 	size_t length = strcspn(name, "=");
 	unsigned count = 0;
 
-	for (const struct option *option = long_options; option->name != NULL; option++)
-		count += strncmp(name, option->name, length) == 0;
+	for (const struct row *row = table; row < table + ROWS; row++)
+		count += strncmp(name, row->name, length) == 0;
 	return count;
 }
 
-/* Reports a word that getopt_long() did not understand: one long option or several letters. */
-static void refuse_word(const char *word)
+/* Reports a word, one long option or several letters, of which getopt_long() said '?' or ':'. */
+static enum options_result refuse_word(int said, const char *word)
 {
-	if (optopt != 0 && long_name(optopt) != NULL)
+	if (said == ':')
+		diag("%s: the option needs a value", word);
+	else if (optopt != 0 && find_row(optopt) != NULL)
 		diag("%s: the option takes no value", word);
 	else if (optopt != 0)
 		diag("unknown option '%c' in '%s'", optopt, word);
@@ -278,61 +298,39 @@ static void refuse_word(const char *word)
 		diag("ambiguous option '%s'", word);
 	else
 		diag("unknown option '%s'", word);
+	return OPTIONS_WRONG;
 }
 
-/* Takes over one option as getopt_long() found it. */
-static bool apply(int letter, const char *value, struct options *options)
+/* Adds the table as getopt_long() wants it to empty lists that have room for it. */
+static void list_options(char *letters, struct option *names)
 {
-	switch (letter) {
-	case 'b':
-		return parse_size(letter, value, &options->buffer_bytes);
-	case 'B':
-		return parse_size(letter, value, &options->buffer_total_bytes);
-	case 'c':
-		return parse_count(letter, value, INT_MAX, &options->max_clients);
-	case 'd':
-		return parse_time(letter, value, &options->drain_timeout_msecs);
-	case 'f':
-		return parse_when_full(letter, value, &options->when_full);
-	case 'l':
-		return parse_listen(letter, value, options);
-	case 'n':
-		options->echo = false;
-		return true;
-	case 'o':
-		return parse_output(letter, value, &options->output);
-	case 'q':
-		options->quiet = true;
-		return true;
-	case 'v':
-		options->verbose = true;
-		return true;
-	default:
-		return parse_count(letter, value, OPTIONS_WORKERS_MAX, &options->workers);
+	for (const struct row *row = table; row < table + ROWS; row++) {
+		bool has_value = row->value_name != NULL;
+
+		*letters++ = (char)row->letter;
+		if (has_value)
+			*letters++ = ':';
+		*names++ = (struct option){ row->name, has_value, NULL, row->letter };
 	}
 }
 
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
 {
-	int letter;
+	/* "+" leaves the words in their order, ":" keeps getopt_long() quiet and tells what was wrong. */
+	char letters[2 + 2 * ROWS + 1] = "+:";
+	struct option names[ROWS + 1] = { { .name = NULL } };
 	const char *word = argv[optind]; /* the word that getopt_long() is about to look at */
+	int letter;
 
+	list_options(letters + strlen(letters), names);
 	set_defaults(options);
-	while ((letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-		if (letter == 'h')
-			return answer(help_text);
-		if (letter == 'V')
-			return answer(version_text);
-		if (letter == ':') {
-			diag("%s: the option needs a value", word);
-			return OPTIONS_WRONG;
-		}
-		if (letter == '?') {
-			refuse_word(word);
-			return OPTIONS_WRONG;
-		}
-		if (!apply(letter, optarg, options))
-			return OPTIONS_WRONG;
+	while ((letter = getopt_long(argc, argv, letters, names, NULL)) >= 0) {
+		const struct row *row = find_row(letter);
+		enum options_result result =
+			row != NULL ? row->take(row, optarg, options) : refuse_word(letter, word);
+
+		if (result != OPTIONS_RUN)
+			return result;
 		word = argv[optind];
 	}
 	if (optind < argc) {

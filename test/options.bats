@@ -236,6 +236,18 @@ accepted() {
 	cmp out long
 }
 
+@test "the usage line of --help has every option" {
+	local letter usage
+	echod --help
+	usage=$(sed -n '/^Usage:/,/^A TCP/p' out | tr -d '\n')
+	while read -r letter; do
+		[[ $usage =~ \[-[A-Za-z]*$letter ]] || {
+			echo "not in the usage line: -$letter"
+			return 1
+		}
+	done < <(sed -n 's/^  -\([A-Za-z]\), --.*/\1/p' out)
+}
+
 @test "the manual page has every option that --help names" {
 	local option count=0
 	echod --help
