@@ -13,19 +13,19 @@
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 enum {
-	IPV4_AT = sizeof mapped_prefix, /* where the IPv4 address stands in ip */
+	IPV4_AT = sizeof(mapped_prefix), /* where the IPv4 address stands in ip */
 	PORT_MAX = 65535,
 };
 
 static void set_ipv4(struct address *address, const void *ipv4)
 {
-	memcpy(address->ip, mapped_prefix, sizeof mapped_prefix);
-	memcpy(address->ip + IPV4_AT, ipv4, sizeof address->ip - IPV4_AT);
+	memcpy(address->ip, mapped_prefix, sizeof(mapped_prefix));
+	memcpy(address->ip + IPV4_AT, ipv4, sizeof(address->ip) - IPV4_AT);
 }
 
 bool address_is_ipv4(const struct address *address)
 {
-	return memcmp(address->ip, mapped_prefix, sizeof mapped_prefix) == 0;
+	return memcmp(address->ip, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
 int address_from_sockaddr(struct address *address, const struct sockaddr_storage *from)
@@ -33,7 +33,7 @@ int address_from_sockaddr(struct address *address, const struct sockaddr_storage
 	if (from->ss_family == AF_INET) {
 		struct sockaddr_in ipv4;
 
-		memcpy(&ipv4, from, sizeof ipv4);
+		memcpy(&ipv4, from, sizeof(ipv4));
 		set_ipv4(address, &ipv4.sin_addr);
 		address->port = ntohs(ipv4.sin_port);
 		return 0;
@@ -41,8 +41,8 @@ int address_from_sockaddr(struct address *address, const struct sockaddr_storage
 	if (from->ss_family == AF_INET6) {
 		struct sockaddr_in6 ipv6;
 
-		memcpy(&ipv6, from, sizeof ipv6);
-		memcpy(address->ip, &ipv6.sin6_addr, sizeof address->ip);
+		memcpy(&ipv6, from, sizeof(ipv6));
+		memcpy(address->ip, &ipv6.sin6_addr, sizeof(address->ip));
 		address->port = ntohs(ipv6.sin6_port);
 		return 0;
 	}
@@ -52,19 +52,19 @@ int address_from_sockaddr(struct address *address, const struct sockaddr_storage
 
 socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *to)
 {
-	memset(to, 0, sizeof *to);
+	memset(to, 0, sizeof(*to));
 	if (address_is_ipv4(address)) {
 		struct sockaddr_in ipv4 = { .sin_family = AF_INET, .sin_port = htons(address->port) };
 
-		memcpy(&ipv4.sin_addr, address->ip + IPV4_AT, sizeof ipv4.sin_addr);
-		memcpy(to, &ipv4, sizeof ipv4);
-		return sizeof ipv4;
+		memcpy(&ipv4.sin_addr, address->ip + IPV4_AT, sizeof(ipv4.sin_addr));
+		memcpy(to, &ipv4, sizeof(ipv4));
+		return sizeof(ipv4);
 	}
 	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6, .sin6_port = htons(address->port) };
 
-	memcpy(&ipv6.sin6_addr, address->ip, sizeof ipv6.sin6_addr);
-	memcpy(to, &ipv6, sizeof ipv6);
-	return sizeof ipv6;
+	memcpy(&ipv6.sin6_addr, address->ip, sizeof(ipv6.sin6_addr));
+	memcpy(to, &ipv6, sizeof(ipv6));
+	return sizeof(ipv6);
 }
 
 static int invalid(void)
@@ -94,9 +94,9 @@ int address_port_from_text(uint16_t *port, const char *text)
 static int read_ip(struct address *address, int family, const char *text, size_t length)
 {
 	char copy[INET6_ADDRSTRLEN];
-	uint8_t ip[sizeof address->ip];
+	uint8_t ip[sizeof(address->ip)];
 
-	if (length >= sizeof copy)
+	if (length >= sizeof(copy))
 		return invalid();
 	memcpy(copy, text, length);
 	copy[length] = '\0';
@@ -105,7 +105,7 @@ static int read_ip(struct address *address, int family, const char *text, size_t
 	if (family == AF_INET)
 		set_ipv4(address, ip);
 	else
-		memcpy(address->ip, ip, sizeof ip);
+		memcpy(address->ip, ip, sizeof(ip));
 	return 0;
 }
 
@@ -121,9 +121,9 @@ int address_from_text(struct address *address, const char *text)
 	const char *port = brackets ? end + 2 : end + 1;
 	struct address read = { .port = 0 };
 
-	if (address_port_from_text(&read.port, port) < 0)
+	if (address_port_from_text(&read.port, port) != 0)
 		return -1;
-	if (read_ip(&read, brackets ? AF_INET6 : AF_INET, start, (size_t)(end - start)) < 0)
+	if (read_ip(&read, brackets ? AF_INET6 : AF_INET, start, (size_t)(end - start)) != 0)
 		return -1;
 	*address = read;
 	return 0;

@@ -80,7 +80,7 @@ static void write_message(const char *separator, const char *reason, const char 
 
 	memcpy(line, prefix, length);
 	length += format_message(line + length, LINE_BYTES_MAX - tail - length, format, arguments);
-	length += (size_t)snprintf(line + length, sizeof line - length, "%s%s", separator, reason);
+	length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s", separator, reason);
 	hide_control_characters(line, length);
 	line[length++] = '\n';
 	write_line(line, length);

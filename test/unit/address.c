@@ -24,7 +24,7 @@ static struct address ipv4(unsigned a, unsigned b, unsigned c, unsigned d, uint1
 
 static bool same(const struct address *left, const struct address *right)
 {
-	return memcmp(left->ip, right->ip, sizeof left->ip) == 0 && left->port == right->port;
+	return memcmp(left->ip, right->ip, sizeof(left->ip)) == 0 && left->port == right->port;
 }
 
 /* Is this the address's text, its length told rightly and nothing written beyond it? */
@@ -33,7 +33,7 @@ static bool has_text(const struct address *address, const char *expected)
 	char text[ADDRESS_TEXT_BYTES + 1];
 	size_t length = strlen(expected);
 
-	memset(text, '#', sizeof text);
+	memset(text, '#', sizeof(text));
 	if (address_text(address, text) == length && memcmp(text, expected, length + 1) == 0 &&
 	    text[ADDRESS_TEXT_BYTES] == '#')
 		return true;
@@ -49,14 +49,14 @@ static void test_every_byte_and_port(void)
 	for (unsigned byte = 0; byte < 256; byte++) {
 		struct address address = ipv4(byte, 255 - byte, byte, 7, 1);
 
-		snprintf(expected, sizeof expected, "%u.%u.%u.7:1", byte, 255 - byte, byte);
+		snprintf(expected, sizeof(expected), "%u.%u.%u.7:1", byte, 255 - byte, byte);
 		CHECK(has_text(&address, expected));
 	}
 	for (unsigned port = 0; port < 65536; port++) {
 		struct address address = ipv4(10, 0, 0, 1, (uint16_t)port);
 		struct address read;
 
-		snprintf(expected, sizeof expected, "10.0.0.1:%u", port);
+		snprintf(expected, sizeof(expected), "10.0.0.1:%u", port);
 		CHECK(has_text(&address, expected));
 		CHECK(address_from_text(&read, expected) == 0 && same(&read, &address));
 	}
@@ -192,8 +192,8 @@ static void test_ipv4_socket_address(void)
 	struct address back;
 
 	CHECK(inet_pton(AF_INET, "127.1.2.3", &expected.sin_addr) == 1);
-	CHECK(address_to_sockaddr(&address, &socket_address) == sizeof expected);
-	CHECK(memcmp(&socket_address, &expected, sizeof expected) == 0);
+	CHECK(address_to_sockaddr(&address, &socket_address) == sizeof(expected));
+	CHECK(memcmp(&socket_address, &expected, sizeof(expected)) == 0);
 	CHECK(address_from_sockaddr(&back, &socket_address) == 0 && same(&back, &address));
 }
 
@@ -206,8 +206,8 @@ static void test_ipv6_socket_address(void)
 
 	CHECK(address_from_text(&address, "[2001:db8::7]:4660") == 0);
 	CHECK(inet_pton(AF_INET6, "2001:db8::7", &expected.sin6_addr) == 1);
-	CHECK(address_to_sockaddr(&address, &socket_address) == sizeof expected);
-	CHECK(memcmp(&socket_address, &expected, sizeof expected) == 0);
+	CHECK(address_to_sockaddr(&address, &socket_address) == sizeof(expected));
+	CHECK(memcmp(&socket_address, &expected, sizeof(expected)) == 0);
 	CHECK(address_from_sockaddr(&back, &socket_address) == 0 && same(&back, &address));
 }
 
@@ -222,7 +222,7 @@ static void test_other_socket_addresses(void)
 	errno = 0;
 	CHECK(address_from_sockaddr(&address, &socket_address) == -1 && errno == EAFNOSUPPORT);
 	CHECK(inet_pton(AF_INET6, "::ffff:10.0.0.9", &mapped.sin6_addr) == 1);
-	memcpy(&socket_address, &mapped, sizeof mapped);
+	memcpy(&socket_address, &mapped, sizeof(mapped));
 	CHECK(address_from_sockaddr(&address, &socket_address) == 0 && same(&address, &expected));
 }
 

@@ -25,7 +25,7 @@ static bool open_stderr(void)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_DIRECT) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+	if (pipe2(ends, O_DIRECT) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
 		return false;
 	reader_fd = ends[0];
 	return close(ends[1]) == 0 && fcntl(reader_fd, F_SETFL, O_NONBLOCK) == 0;
@@ -35,10 +35,10 @@ static bool open_stderr(void)
 static bool written(const char *expected)
 {
 	char line[2 * LINE_BYTES_MAX];
-	ssize_t length = read(reader_fd, line, sizeof line);
+	ssize_t length = read(reader_fd, line, sizeof(line));
 
 	return length == (ssize_t)strlen(expected) && memcmp(line, expected, (size_t)length) == 0 &&
-	       read(reader_fd, line, sizeof line) < 0 && errno == EAGAIN;
+	       read(reader_fd, line, sizeof(line)) < 0 && errno == EAGAIN;
 }
 
 static void test_one_line(void)
@@ -81,7 +81,7 @@ static void test_long_message(void)
 	char line[LINE_BYTES_MAX + 1];
 	size_t fits = LINE_BYTES_MAX - strlen("echod: \n");
 
-	memset(text, 'x', sizeof text);
+	memset(text, 'x', sizeof(text));
 	text[fits] = '\0';
 	diag("%s", text);
 	make_line(line, "\n");
@@ -107,13 +107,13 @@ static void test_full_pipe(void)
 	unsigned writes = 0;
 
 	CHECK(fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK) == 0);
-	while (write(STDERR_FILENO, bytes, sizeof bytes) > 0)
+	while (write(STDERR_FILENO, bytes, sizeof(bytes)) > 0)
 		writes++;
 	CHECK(writes > 0 && errno == EAGAIN);
 	CHECK(fcntl(STDERR_FILENO, F_SETFL, flags) == 0);
 	diag("lost");
 	for (; writes > 0; writes--)
-		CHECK(read(reader_fd, bytes, sizeof bytes) == sizeof bytes);
+		CHECK(read(reader_fd, bytes, sizeof(bytes)) == sizeof(bytes));
 	diag("heard");
 	CHECK(written("echod: heard\n"));
 }
