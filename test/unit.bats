@@ -19,6 +19,10 @@ unit() {
 	unit ring
 }
 
+@test "the queue: first in, first out, each number at most once" {
+	unit queue
+}
+
 @test "records: none crosses a block, whole, partial and wrong ones are told apart" {
 	unit record
 }
