@@ -1,14 +1,30 @@
-# GNU make. The usual targets: all (gives ./echod), run, test, install, uninstall, clean.
+# GNU make builds echod. `make help` prints this comment.
 #
-#   make CC=clang CFLAGS='-O3 -g'     CC, CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are the user's
-#   make install DESTDIR=/tmp/stage PREFIX=/usr
-#   make BUILD=sanitize test          the suite on a build with address and undefined-behaviour sanitizers
-#   make BUILD=fault                  a build that can be told to die at each of its commit points
-#   make run ARGS='--no-echo'
+# Targets:
+#   all              ./echod (what make does without a target)
+#   run              starts it, with the options in ARGS: make run ARGS='--no-echo'
+#   install          the program and its manual page, below DESTDIR and PREFIX
+#   uninstall        takes away what install put there
+#   clean            takes away everything built
+#   test             all tests
+#   bench            measures against a bare echo server and against what else is installed
+#   torture          kills and replaces processes for minutes
+#   lint             everything that is checked by reading alone; its parts are
+#                    lint-format, lint-man, lint-shell, lint-cppcheck and lint-tidy
+#   fault            the program that can be told to die at each of its commit points
+#   test-programs    what the tests are run with
+#   bench-programs   what is measured with
+#   help             this text
 #
-# BUILD names the folder .build/$(BUILD) that holds everything compiled, so that builds with different flags
-# can live side by side. BUILD=release, the default, links ./echod; any other links .build/$(BUILD)/echod.
-# WERROR=1 makes warnings errors.
+# Variables:
+#   V=1              prints whole commands; make -s prints none
+#   WERROR=1         warnings are errors
+#   BUILD=NAME       builds in .build/NAME, so that builds with different flags live side by side; all but
+#                    release, the default, have their echod there, too; two have flags of their own:
+#                    sanitize (address and undefined behaviour) and fault (the target fault makes it)
+#   PREFIX=FOLDER    where to install (/usr/local)
+#   DESTDIR=FOLDER   put in front of PREFIX, for packages
+#   CC, AR, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS   the user's: make CC=clang CFLAGS='-O3 -g'
 
 VERSION := 0.1.0
 BUILD ?= release
@@ -34,6 +50,13 @@ FAULT_FLAGS := -DECHOD_FAULTS
 FAULT_SOURCES := $(wildcard test/fault/*.c)
 endif
 
+# --- output ---
+
+# $(call short,LINE) before a command has LINE printed in its place: not with V=1, and nothing at all with -s.
+ifneq ($(V),1)
+short = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo '$(1)';)
+endif
+
 # --- flags ---
 
 # Is this flag known to the compiler on this processor?
@@ -53,9 +76,9 @@ HARDENING_CPPFLAGS := $(if $(OPTIMISES),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif
 
 SOURCE_FLAGS := -D_GNU_SOURCE -DECHOD_VERSION='"$(VERSION)"' -Isrc
-COMPILE = $(CC) -std=c17 $(SOURCE_FLAGS) $(FAULT_FLAGS) $(HARDENING_CPPFLAGS) $(CPPFLAGS) $(WARNING_FLAGS) \
-	$(HARDENING_CFLAGS) $(SANITIZE_FLAGS) $(CFLAGS) -MMD -MP -c
-LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(HARDENING_LDFLAGS) $(LDFLAGS)
+COMPILE = $(call short,CC $<)$(CC) -std=c17 $(SOURCE_FLAGS) $(FAULT_FLAGS) $(HARDENING_CPPFLAGS) $(CPPFLAGS) \
+	$(WARNING_FLAGS) $(HARDENING_CFLAGS) $(SANITIZE_FLAGS) $(CFLAGS) -MMD -MP -c
+LINK = $(call short,LINK $@)$(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(HARDENING_LDFLAGS) $(LDFLAGS)
 
 # --- files ---
 
@@ -99,8 +122,8 @@ $(BINARY): $(call objects,$(SOURCES))
 	$(LINK) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(call objects,$(filter-out src/main.c,$(SOURCES)))
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call short,AR $@)$(AR) rcs $@ $^
 
 $(PROGRAMS): $(OUT)/%: $(OUT)/objects/%.o $(LIBRARY)
 	@mkdir -p $(@D)
@@ -137,13 +160,17 @@ run: $(BINARY)
 	exec ./$(BINARY) $(ARGS)
 
 test: $(BINARY) test-programs bench-programs fault
-	$(TEST_ENVIRONMENT) bats $(sort $(wildcard test/*.bats))
+	$(call short,TEST $(BUILD))$(TEST_ENVIRONMENT) bats $(sort $(wildcard test/*.bats))
 
 bench: $(BINARY) bench-programs
-	$(TEST_ENVIRONMENT) test/bench/run
+	$(call short,BENCH $(BUILD))$(TEST_ENVIRONMENT) test/bench/run
 
 torture: $(BINARY) test-programs bench-programs fault
-	$(TEST_ENVIRONMENT) test/torture/run
+	$(call short,TORTURE $(BUILD))$(TEST_ENVIRONMENT) test/torture/run
+
+.PHONY: help
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 # --- installing ---
 
@@ -170,23 +197,24 @@ SCRIPTS := .ci/run $(sort $(wildcard test/*.bats test/*.bash test/*/*.bash test/
 lint: lint-format lint-man lint-shell lint-cppcheck lint-tidy
 
 lint-format:
-	clang-format --dry-run -Werror $(LINT_FILES) $(HEADERS)
+	$(call short,LINT clang-format)clang-format --dry-run -Werror $(LINT_FILES) $(HEADERS)
 
 # missingIncludeSystem: the C library's headers are not read, cppcheck knows its functions by itself.
 # redundantContinue: it is how the empty body of a loop is written here.
 lint-cppcheck:
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability,style \
+	$(call short,LINT cppcheck)cppcheck --quiet --error-exitcode=1 --std=c11 \
+		--enable=warning,performance,portability,style \
 		--suppress=missingIncludeSystem --suppress=redundantContinue \
 		$(LINT_FLAGS) $(LINT_FILES)
 
 # One run for each file: in a run over several, version 14 takes every va_list of the later ones as not set.
 lint-tidy:
-	printf '%s\n' $(LINT_FILES) | xargs -P "$$(nproc)" -I FILE \
+	$(call short,LINT clang-tidy)printf '%s\n' $(LINT_FILES) | xargs -P "$$(nproc)" -I FILE \
 		clang-tidy --quiet FILE -- -std=c17 $(LINT_FLAGS) $(WARNING_FLAGS)
 
 # SC2153: variables in capitals are set by the helper that a test loads.
 lint-shell:
-	shellcheck --external-sources --exclude=SC2153 $(SCRIPTS)
+	$(call short,LINT shellcheck)shellcheck --external-sources --exclude=SC2153 $(SCRIPTS)
 
 lint-man:
-	mandoc -T lint -W warning man/echod.8
+	$(call short,LINT mandoc)mandoc -T lint -W warning man/echod.8
