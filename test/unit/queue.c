@@ -82,7 +82,8 @@ static void check_once(void)
 	CHECK(queue_take(&queue) == 5 && !queue_has(&queue, 5) && queue_has(&queue, 2));
 	queue_add(&queue, 5);
 	CHECK(queue.count == 2);
-	CHECK(queue_take(&queue) == 2 && queue_take(&queue) == 5);
+	CHECK(queue_take(&queue) == 2);
+	CHECK(queue_take(&queue) == 5);
 	CHECK(queue.count == 0 && !queue_has(&queue, 2) && !queue_has(&queue, 5));
 	queue_release(&queue);
 }
