@@ -5,7 +5,6 @@ load torture/helper
 
 setup_file() {
 	begin replacement replace_at_once
-	begin poison close_what_crashes_workers
 	begin crashes survive_single_crashes
 	begin stopped-worker stop_a_worker
 	begin stopped-logger stop_the_logger
@@ -330,7 +329,7 @@ kill_in_order() {
 }
 
 @test "a connection whose adoption crashes a worker three times in a row is closed and reported" {
-	ends_well poison
+	close_what_crashes_workers
 }
 
 @test "a connection whose adoption crashes workers again and again, but not in a row, is kept" {
