@@ -113,89 +113,85 @@ static bool decide_all(struct logger *logger)
 
 /* ---- writing ---- */
 
-/* One record as it looks in the output: a lead, then payload. */
-struct look {
+/* One record as it stands in the output: a lead, then payload. */
+struct rendering {
 	char lead[TEXT_LEAD_BYTES];
 	size_t lead_bytes;
 	const uint8_t *payload;
 	size_t payload_bytes;
 };
 
-/* The record at `at`, which has been decided; returns its size in the buffer. */
-static uint32_t look_at(const uint8_t *at, struct look *look, uint64_t key)
+/* Renders the record at `at`, which has been decided; returns its size in the buffer. */
+static uint32_t render(const struct logger *logger, uint32_t at, struct rendering *rendering)
 {
+	const uint8_t *bytes = logger->desk->buffer + at;
 	struct record record;
 
-	record_find(&record, at, DESK_BUFFER_BYTES, key);
-	look->lead_bytes = 0;
-	look->payload = at;
-	look->payload_bytes = 0;
+	record_find(&record, bytes, DESK_BUFFER_BYTES - at, logger->seat->key);
+	rendering->payload = bytes;
+	rendering->lead_bytes = rendering->payload_bytes = 0;
 	if (!(record.verdict & VERDICT_REPEATED)) {
-		look->lead_bytes = text_lead(&record, look->lead);
-		look->payload = at + sizeof(record) + record.skip;
-		look->payload_bytes = (size_t)record.length - record.skip;
+		rendering->lead_bytes = text_lead(&record, rendering->lead);
+		rendering->payload = bytes + sizeof(record) + record.skip;
+		rendering->payload_bytes = (size_t)record.length - record.skip;
 	}
 	return (uint32_t)record_bytes(&record);
 }
 
-/* Some records as they look in the output, to be written at once. */
-struct page {
+/* Some renderings, to be written at once. */
+struct gathered {
 	struct iovec pieces[PIECES_MAX];
 	char leads[PIECES_MAX][TEXT_LEAD_BYTES];
 	size_t count;
 	size_t bytes;
 };
 
-static void add_piece(struct page *page, const void *bytes, size_t count)
+static void add_piece(struct gathered *gathered, const void *bytes, size_t count)
 {
 	if (count == 0)
 		return;
-	page->pieces[page->count++] =
+	gathered->pieces[gathered->count++] =
 		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
-	page->bytes += count;
+	gathered->bytes += count;
 }
 
-/* Adds the record at `at` but for the first `done` bytes of its look; 0 if it does not fit, else its size. */
-static uint32_t add_record(const struct logger *logger, struct page *page, uint32_t at, uint64_t done)
+/* Adds the record at `at` but for the first `done` bytes of its rendering; 0 if it does not fit, else its size. */
+static uint32_t gather(const struct logger *logger, struct gathered *gathered, uint32_t at, uint64_t done)
 {
-	struct look look;
-	uint32_t bytes = look_at(logger->desk->buffer + at, &look, logger->seat->key);
-	char *lead = page->leads[page->count];
+	struct rendering rendering;
+	uint32_t bytes = render(logger, at, &rendering);
+	char *lead = gathered->leads[gathered->count];
 
-	if (page->bytes + look.lead_bytes + look.payload_bytes > logger->output.most_bytes ||
-	    page->count + 2 > PIECES_MAX)
+	if (gathered->bytes + rendering.lead_bytes + rendering.payload_bytes > logger->output.most_bytes ||
+	    gathered->count + 2 > PIECES_MAX)
 		return 0;
-	if (done < look.lead_bytes) {
-		memcpy(lead, look.lead, look.lead_bytes);
-		add_piece(page, lead + done, look.lead_bytes - done);
-		done = look.lead_bytes;
+	if (done < rendering.lead_bytes) {
+		memcpy(lead, rendering.lead, rendering.lead_bytes);
+		add_piece(gathered, lead + done, rendering.lead_bytes - done);
+		done = rendering.lead_bytes;
 	}
-	done -= look.lead_bytes;
-	add_piece(page, look.payload + done, look.payload_bytes - done);
+	done -= rendering.lead_bytes;
+	add_piece(gathered, rendering.payload + done, rendering.payload_bytes - done);
 	return bytes;
 }
 
 /* Writes everything that was decided. -1 with errno if standard output cannot be written. */
 static int write_decided(struct logger *logger)
 {
-	static struct page page;
+	static struct gathered gathered;
 	uint32_t decided = desk_decided(logger->desk);
 
 	while (logger->at < decided) {
-		uint32_t next = logger->at;
-		uint32_t bytes = 1;
+		uint32_t bytes;
 
-		page.count = 0;
-		page.bytes = 0;
-		while (next < decided && bytes > 0) {
-			bytes = add_record(logger, &page, next, logger->done);
-			if (bytes > 0)
-				logger->done = 0;
-			next += bytes;
+		gathered.count = gathered.bytes = 0;
+		while (logger->at < decided &&
+		       (bytes = gather(logger, &gathered, logger->at, logger->done)) > 0) {
+			logger->at += bytes;
+			logger->done = 0;
 		}
-		if (page.count > 0 && output_write(&logger->output, page.pieces, page.count) != 0)
+		if (output_write(&logger->output, gathered.pieces, gathered.count) != 0)
 			return -1;
-		logger->at = next;
 	}
 	return 0;
 }
@@ -234,16 +230,16 @@ static void find_written(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 	uint32_t decided = desk_decided(desk);
-	struct look look;
+	struct rendering rendering;
 
 	logger->at = 0;
 	logger->done = committed(&desk->progress.written) - committed(&desk->buffer_origin);
 	while (logger->at < decided) {
-		uint32_t bytes = look_at(desk->buffer + logger->at, &look, logger->seat->key);
+		uint32_t bytes = render(logger, logger->at, &rendering);
 
-		if (logger->done < look.lead_bytes + look.payload_bytes)
+		if (logger->done < rendering.lead_bytes + rendering.payload_bytes)
 			return;
-		logger->done -= look.lead_bytes + look.payload_bytes;
+		logger->done -= rendering.lead_bytes + rendering.payload_bytes;
 		logger->at += bytes;
 	}
 }
