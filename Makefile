@@ -88,11 +88,8 @@ PROGRAM_SOURCES := $(sort $(wildcard test/*.c test/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard test/bench/*.c))
 # ... and these make one together.
 CLIENT_SOURCES := $(sort $(wildcard test/client/*.c))
-# Programs of their own again, with what these of the client share.
-TORTURE_SOURCES := $(sort $(wildcard test/torture/*.c))
-TORTURE_SHARED := test/client/client.c test/client/payload.c
 
-C_FILES := $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(TORTURE_SOURCES)
+C_FILES := $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)
 HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h))
 
 objects = $(patsubst %.c,$(OUT)/objects/%.o,$(1))
@@ -103,7 +100,6 @@ LIBRARY := $(OUT)/echod.a
 CLIENT := $(if $(CLIENT_SOURCES),$(OUT)/test/client)
 PROGRAMS := $(PROGRAM_SOURCES:%.c=$(OUT)/%)
 BENCH_PROGRAMS := $(BENCH_SOURCES:test/%.c=$(OUT)/%)
-TORTURE_PROGRAMS := $(TORTURE_SOURCES:%.c=$(OUT)/%)
 
 # --- building ---
 
@@ -129,11 +125,7 @@ $(PROGRAMS): $(OUT)/%: $(OUT)/objects/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-$(CLIENT): $(call objects,$(CLIENT_SOURCES))
-	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(LDLIBS)
-
-$(TORTURE_PROGRAMS): $(OUT)/%: $(OUT)/objects/%.o $(call objects,$(TORTURE_SHARED)) $(LIBRARY)
+$(CLIENT): $(call objects,$(CLIENT_SOURCES)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
@@ -141,7 +133,7 @@ $(BENCH_PROGRAMS): $(OUT)/%: $(OUT)/objects/test/%.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-test-programs: $(CLIENT) $(PROGRAMS) $(TORTURE_PROGRAMS)
+test-programs: $(CLIENT) $(PROGRAMS)
 
 bench-programs: $(BENCH_PROGRAMS)
 

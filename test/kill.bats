@@ -120,7 +120,7 @@ aborts_are() {
 @test "kills under loss, half-closes, resets and urgent bytes: exact" {
 	start_echod --workers=8 --verbose
 	# Without the right to trace the server only what it sends is lost.
-	"$LOSS" 2 "$PID" || note "no segment is lost on its way to the server"
+	"$CLIENT" loss 2 "$PID" || note "no segment is lost on its way to the server"
 	start_swarm lossy -p 2 -n 4 -w 65536 -k 2000
 	start_swarm half-closing -p 2 -b 100000 -n 4 -k 2000
 	start_swarm resetting -r -b 100000 -n 4 -k 2000

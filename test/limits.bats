@@ -5,7 +5,7 @@ load torture/helper
 
 # ring_memory: the memory that echo buffers really take, in bytes.
 ring_memory() {
-	"$PARTS" rings "$PID"
+	"$CLIENT" parts rings "$PID"
 }
 
 holds_no_ring_memory() {

@@ -135,7 +135,7 @@ damage() {
 	wait_until got damaged $'hello\n'
 	peer=$(peer 1)
 	start_swarm streams -n 4 -z -w 500000 -k 4000
-	"$PARTS" spoil "$PID" "$peer" "$counter" "${1#*:}"
+	"$CLIENT" parts spoil "$PID" "$peer" "$counter" "${1#*:}"
 	kill_at_random 1 -i 0 -t echod-worker
 	wait_until reported "echod: $peer: connection and table disagree, closing"
 	wait_until is_gone "${CLIENT_PID[damaged]}"

@@ -159,7 +159,7 @@ replace_what_was() {
 @test "a binary that does not know the layout of the table is not taken" {
 	on_a_copy
 	start_echod --workers=1
-	"$PARTS" relayout "$PID"
+	"$CLIENT" parts relayout "$PID"
 	replace_binary
 	kill -USR2 "$PID"
 	wait_until reported 'echod: upgrade: .*'

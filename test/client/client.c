@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -15,13 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "options.h"
 
 static void complain(const char *format, va_list arguments, int error)
 {
 	fputs("client: ", stderr);
 	vfprintf(stderr, format, arguments);
-	if (error)
+	if (error != 0)
 		fprintf(stderr, ": %s", strerror(error));
 	fputc('\n', stderr);
 }
@@ -47,23 +49,11 @@ void fail_errno(const char *format, ...)
 	exit(1);
 }
 
-uint64_t number(const char *text, uint64_t most)
-{
-	char *end;
-	uintmax_t value;
-
-	errno = 0;
-	value = strtoumax(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || value > most)
-		fail("'%s' is not a number up to %" PRIu64, text, most);
-	return value;
-}
-
 void *allocate(size_t count, size_t bytes)
 {
 	void *memory = calloc(count, bytes);
 
-	if (!memory)
+	if (memory == NULL)
 		fail_errno("memory");
 	return memory;
 }
@@ -73,11 +63,11 @@ void target_parse(struct target *target, const char *text)
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&target->address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&target->address;
 	const char *colon = strrchr(text, ':');
-	bool bracketed = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
+	bool bracketed = text[0] == '[' && colon != NULL && colon > text + 1 && colon[-1] == ']';
 	char host[INET6_ADDRSTRLEN];
 	in_port_t port;
 
-	if (!colon)
+	if (colon == NULL)
 		fail("'%s' has no port", text);
 	port = htons((uint16_t)number(colon + 1, 65535));
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - text) - 2 * bracketed, text + bracketed);
@@ -107,8 +97,8 @@ static void bind_source(int socket_fd, unsigned turn)
 	};
 	int on = 1;
 
-	if (setsockopt(socket_fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == -1 ||
-	    bind(socket_fd, (const struct sockaddr *)&source, sizeof(source)) == -1)
+	if (setsockopt(socket_fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0 ||
+	    bind(socket_fd, (const struct sockaddr *)&source, sizeof(source)) != 0)
 		fail_errno("bind to a source address");
 }
 
@@ -117,8 +107,8 @@ static void hold_little(int socket_fd, int segment_bytes)
 {
 	int window_bytes = 4 * segment_bytes;
 
-	if (setsockopt(socket_fd, IPPROTO_TCP, TCP_MAXSEG, &segment_bytes, sizeof(segment_bytes)) == -1 ||
-	    setsockopt(socket_fd, SOL_SOCKET, SO_RCVBUF, &window_bytes, sizeof(window_bytes)) == -1)
+	if (setsockopt(socket_fd, IPPROTO_TCP, TCP_MAXSEG, &segment_bytes, sizeof(segment_bytes)) != 0 ||
+	    setsockopt(socket_fd, SOL_SOCKET, SO_RCVBUF, &window_bytes, sizeof(window_bytes)) != 0)
 		fail_errno("small segments");
 }
 
@@ -128,13 +118,13 @@ int target_connect(const struct target *target, bool non_blocking, unsigned turn
 	int socket_fd = socket(target->address.ss_family, type, 0);
 	int on = 1;
 
-	if (socket_fd == -1 || setsockopt(socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+	if (socket_fd < 0 || setsockopt(socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
 		fail_errno("socket");
-	if (turn)
+	if (turn != 0)
 		bind_source(socket_fd, turn);
-	if (target->segment_bytes)
+	if (target->segment_bytes != 0)
 		hold_little(socket_fd, target->segment_bytes);
-	if (connect(socket_fd, (const struct sockaddr *)&target->address, target->length) == -1 &&
+	if (connect(socket_fd, (const struct sockaddr *)&target->address, target->length) != 0 &&
 	    errno != EINPROGRESS)
 		fail_errno("connect");
 	return socket_fd;
@@ -147,7 +137,7 @@ void local_text(int socket_fd, char text[ADDRESS_BYTES])
 	char host[INET6_ADDRSTRLEN];
 
 	memset(&local, 0, sizeof(local));
-	if (getsockname(socket_fd, (struct sockaddr *)&local, &length) == -1)
+	if (getsockname(socket_fd, (struct sockaddr *)&local, &length) != 0)
 		fail_errno("getsockname");
 	if (local.ss_family == AF_INET) {
 		const struct sockaddr_in *v4 = (const struct sockaddr_in *)&local;
@@ -166,10 +156,10 @@ void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		fail_errno("getrlimit");
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		fail_errno("setrlimit");
 }
 
@@ -177,7 +167,7 @@ void reset_on_close(int socket_fd)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
-	if (setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == -1)
+	if (setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0)
 		fail_errno("SO_LINGER");
 }
 
@@ -191,8 +181,16 @@ void lose_segments(int socket_fd, unsigned percent)
 	};
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
-	if (setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == -1)
+	if (setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
 		fail_errno("SO_ATTACH_FILTER");
+}
+
+int64_t now_usecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 short await(int fd, short events)
@@ -202,22 +200,22 @@ short await(int fd, short events)
 
 	do
 		count = poll(&wanted, 1, QUIET_MSECS);
-	while (count == -1 && errno == EINTR);
-	if (count == -1)
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
 		fail_errno("poll");
-	if (!count)
+	if (count == 0)
 		fail("nothing happened for %d ms", QUIET_MSECS);
 	return wanted.revents;
 }
 
 void send_all(int socket_fd, const void *from, size_t bytes)
 {
-	for (const char *next = from; bytes;) {
+	for (const char *next = from; bytes > 0;) {
 		ssize_t count;
 
 		await(socket_fd, POLLOUT);
 		count = send(socket_fd, next, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (count == -1 && errno != EINTR && errno != EAGAIN)
+		if (count < 0 && errno != EINTR && errno != EAGAIN)
 			fail_errno("send");
 		if (count > 0) {
 			next += count;
@@ -228,14 +226,14 @@ void send_all(int socket_fd, const void *from, size_t bytes)
 
 void receive_all(int socket_fd, void *to, size_t bytes)
 {
-	for (char *next = to; bytes;) {
+	for (char *next = to; bytes > 0;) {
 		ssize_t count;
 
 		await(socket_fd, POLLIN);
 		count = recv(socket_fd, next, bytes, 0);
-		if (count == -1 && errno != EINTR)
+		if (count < 0 && errno != EINTR)
 			fail_errno("recv");
-		if (!count)
+		if (count == 0)
 			fail("end-of-file with %zu bytes still to come", bytes);
 		if (count > 0) {
 			next += count;
@@ -249,13 +247,13 @@ void finish(int socket_fd)
 	char more;
 	ssize_t count;
 
-	if (shutdown(socket_fd, SHUT_WR) == -1)
+	if (shutdown(socket_fd, SHUT_WR) != 0)
 		fail_errno("shutdown");
 	await(socket_fd, POLLIN);
 	count = recv(socket_fd, &more, 1, 0);
-	if (count == -1)
+	if (count < 0)
 		fail_errno("recv, where end-of-file was due");
-	if (count)
+	if (count > 0)
 		fail("a byte came back that was not sent");
 	close(socket_fd);
 }
@@ -265,9 +263,9 @@ bool peer_window_closed(int socket_fd)
 	struct tcp_info info;
 	socklen_t length = sizeof(info);
 
-	if (getsockopt(socket_fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+	if (getsockopt(socket_fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
 		fail_errno("TCP_INFO");
-	return !info.tcpi_unacked && info.tcpi_backoff >= 2;
+	return info.tcpi_unacked == 0 && info.tcpi_backoff >= 2;
 }
 
 void say(const char *format, ...)
@@ -277,7 +275,7 @@ void say(const char *format, ...)
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
-	if (putchar('\n') == EOF || fflush(stdout))
+	if (putchar('\n') == EOF || fflush(stdout) != 0)
 		fail_errno("stdout");
 }
 
@@ -288,7 +286,7 @@ void await_go_on(void)
 
 	do
 		count = read(STDIN_FILENO, ignored, sizeof(ignored));
-	while (count > 0 || (count == -1 && errno == EINTR));
-	if (count == -1)
+	while (count > 0 || (count < 0 && errno == EINTR));
+	if (count < 0)
 		fail_errno("stdin");
 }

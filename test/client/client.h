@@ -29,15 +29,16 @@ int hold_main(int argc, char *argv[]);
 int reset_main(int argc, char *argv[]);
 int oob_main(int argc, char *argv[]);
 int nonblock_main(int argc, char *argv[]);
+int swarm_main(int argc, char *argv[]);
+int killer_main(int argc, char *argv[]);
+int loss_main(int argc, char *argv[]);
+int parts_main(int argc, char *argv[]);
 
 /* Writes "client: " and the message as one line to stderr and exits 1. */
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* The same, followed by ": " and the text of errno. */
 void fail_errno(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-
-/* Reads a number from 0 to most, or fails naming it. */
-uint64_t number(const char *text, uint64_t most);
 
 /* Allocates or fails. */
 void *allocate(size_t count, size_t bytes);
@@ -73,6 +74,9 @@ void reset_on_close(int socket_fd);
  * kernel's own dice: data, acknowledgements and FINs alike.
  */
 void lose_segments(int socket_fd, unsigned percent);
+
+/* Microseconds that only go forward. */
+int64_t now_usecs(void);
 
 /* Waits for events on a descriptor, returns those that came; fails after QUIET_MSECS. */
 short await(int fd, short events);

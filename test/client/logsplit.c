@@ -57,7 +57,7 @@ static void read_manifest(const char *path)
 	struct source source = { 0 };
 	unsigned stream;
 
-	if (!manifest)
+	if (manifest == NULL)
 		fail_errno("%s", path);
 	if (fscanf(manifest, "seed %" SCNu64, &seed) != 1)
 		fail("%s: no seed", path);
@@ -66,13 +66,13 @@ static void read_manifest(const char *path)
 		if (source_count == source_room) {
 			source_room = source_room ? 2 * source_room : 64;
 			sources = realloc(sources, source_room * sizeof(*sources));
-			if (!sources)
+			if (sources == NULL)
 				fail_errno("memory");
 		}
 		payload_start(&source.payload, seed, stream);
 		sources[source_count++] = source;
 	}
-	if (!feof(manifest))
+	if (feof(manifest) == 0)
 		fail("%s: a line is not a manifest's", path);
 	fclose(manifest);
 }
@@ -81,7 +81,7 @@ static void sort_sources(void)
 {
 	qsort(sources, source_count, sizeof(*sources), compare_sources);
 	for (size_t i = 1; i < source_count; i++) {
-		if (!strcmp(sources[i - 1].address, sources[i].address))
+		if (strcmp(sources[i - 1].address, sources[i].address) == 0)
 			fail("%s is in the manifests twice", sources[i].address);
 	}
 }
@@ -91,9 +91,9 @@ static void map_log(const char *path)
 	int log_fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
 
-	if (log_fd == -1 || fstat(log_fd, &status) == -1)
+	if (log_fd < 0 || fstat(log_fd, &status) != 0)
 		fail_errno("%s", path);
-	if (!status.st_size)
+	if (status.st_size == 0)
 		fail("%s is empty", path);
 	log_start = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, log_fd, 0);
 	if (log_start == MAP_FAILED)
@@ -110,12 +110,12 @@ static struct source *take_address(const char *mark)
 	struct source wanted;
 	struct source *found;
 
-	if (!end || end - log_next >= ADDRESS_BYTES)
+	if (end == NULL || end - log_next >= ADDRESS_BYTES)
 		fail_here("no ADDRESS:PORT");
 	memset(&wanted, 0, sizeof(wanted));
 	memcpy(wanted.address, log_next, (size_t)(end - log_next));
 	found = bsearch(&wanted, sources, source_count, sizeof(*sources), compare_sources);
-	if (!found)
+	if (found == NULL)
 		fail_here("an ADDRESS:PORT that no client had");
 	log_next = end + strlen(mark);
 	return found;
@@ -224,7 +224,7 @@ static void split(void)
 			current = NULL;
 			continue;
 		}
-		if (!isdigit((unsigned char)*log_next) && *log_next != '[')
+		if (isdigit((unsigned char)*log_next) == 0 && *log_next != '[')
 			fail_here("a line without its prefix");
 		source = take_address(": ");
 		if (source == current)

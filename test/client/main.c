@@ -21,6 +21,12 @@ static const struct command {
 	{ "reset", reset_main, "[-n COUNT] ADDRESS:PORT STATE" },
 	{ "oob", oob_main, "[-n COUNT] [-s SEED] ADDRESS:PORT" },
 	{ "nonblock", nonblock_main, "COMMAND [ARGUMENT]..." },
+	{ "swarm", swarm_main,
+	  "[-orz] [-n COUNT] [-b BYTES] [-c CHUNK] [-w WINDOW] [-k KIB] [-p PERCENT] [-s SEED] "
+	  "[-m MANIFEST] ADDRESS:PORT" },
+	{ "killer", killer_main, "[-n KILLS] [-i MSECS] [-y TIMES] [-s SEED] [-t NAME]... PID" },
+	{ "loss", loss_main, "PERCENT PID" },
+	{ "parts", parts_main, "rings PID | spoil PID PEER COUNTER BYTES | relayout PID" },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -28,7 +34,7 @@ enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 int main(int argc, char *argv[])
 {
 	for (int i = 0; argc > 1 && i < COMMANDS; i++) {
-		if (!strcmp(argv[1], commands[i].name))
+		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
 	for (int i = 0; i < COMMANDS; i++)

@@ -23,13 +23,18 @@ uint64_t random_next(uint64_t *state)
 	return mixed ^ (mixed >> 31);
 }
 
+uint64_t random_below(uint64_t *state, uint64_t limit)
+{
+	return random_next(state) % limit;
+}
+
 static void fill_letters(void)
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:.";
 	uint64_t state = 1;
 
 	for (size_t i = 0; i < sizeof(letters); i++)
-		letters[i] = alphabet[random_next(&state) % 64];
+		letters[i] = alphabet[random_below(&state, 64)];
 }
 
 /* Short and long lines in turn, so that many fit one record and one fits no record's end. */
@@ -74,7 +79,7 @@ static void advance(struct payload *payload, size_t bytes)
 
 void payload_take(struct payload *payload, char *to, size_t bytes)
 {
-	while (bytes) {
+	while (bytes > 0) {
 		size_t part = payload->length - payload->position;
 
 		if (part > bytes)
@@ -98,7 +103,7 @@ static size_t equal_bytes(const char *a, const char *b, size_t most)
 {
 	size_t equal = 0;
 
-	if (!memcmp(a, b, most))
+	if (memcmp(a, b, most) == 0)
 		return most;
 	while (a[equal] == b[equal])
 		equal++;
@@ -126,9 +131,12 @@ size_t payload_match(struct payload *payload, const char *from, size_t bytes)
 
 FILE *manifest_create(const char *path, uint64_t seed)
 {
-	FILE *manifest = fopen(path, "we");
+	FILE *manifest;
 
-	if (!manifest || fprintf(manifest, "seed %" PRIu64 "\n", seed) < 0)
+	if (path == NULL)
+		return NULL;
+	manifest = fopen(path, "we");
+	if (manifest == NULL || fprintf(manifest, "seed %" PRIu64 "\n", seed) < 0)
 		fail_errno("%s", path);
 	return manifest;
 }
@@ -140,12 +148,13 @@ void manifest_add(FILE *manifest, const char *address, unsigned stream, uint64_t
 
 void manifest_add_range(FILE *manifest, const char *address, unsigned stream, uint64_t least, uint64_t most)
 {
-	if (fprintf(manifest, "%s %u %" PRIu64 " %" PRIu64 "\n", address, stream, least, most) < 0)
+	if (manifest != NULL &&
+	    fprintf(manifest, "%s %u %" PRIu64 " %" PRIu64 "\n", address, stream, least, most) < 0)
 		fail_errno("manifest");
 }
 
 void manifest_close(FILE *manifest)
 {
-	if (fclose(manifest))
+	if (manifest != NULL && fclose(manifest) != 0)
 		fail_errno("manifest");
 }

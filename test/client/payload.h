@@ -26,6 +26,9 @@ struct payload {
 /* A simple generator of numbers (splitmix64): the next one. */
 uint64_t random_next(uint64_t *state);
 
+/* The same, from 0 to less than limit. */
+uint64_t random_below(uint64_t *state, uint64_t limit);
+
 void payload_start(struct payload *payload, uint64_t seed, unsigned stream);
 
 /* The next byte, not taken. */
@@ -42,7 +45,8 @@ size_t payload_match(struct payload *payload, const char *from, size_t bytes);
 
 /*
  * A file of lines "ADDRESS:PORT STREAM LEAST MOST" that tells how much of each stream the log is to have; the
- * first is "seed SEED". The two differ where a connection was reset.
+ * first is "seed SEED". The two differ where a connection was reset. Without a path there is none: NULL, to
+ * which nothing is added.
  */
 FILE *manifest_create(const char *path, uint64_t seed);
 void manifest_add(FILE *manifest, const char *address, unsigned stream, uint64_t bytes);

@@ -8,21 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
+#include "options.h"
 #include "payload.h"
 
 enum { PING_MSECS_MAX = 2000 }; /* a client that waits longer for a line has not been served */
-
-static int64_t now_usecs(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* A connection that sends a line at a time and waits for it to come back. */
 struct ping {
@@ -64,8 +56,32 @@ static void ping_close(struct ping *ping, FILE *manifest)
 
 	local_text(ping->socket_fd, address);
 	finish(ping->socket_fd);
-	if (manifest)
-		manifest_add(manifest, address, ping->stream, ping->bytes);
+	manifest_add(manifest, address, ping->stream, ping->bytes);
+}
+
+/* So many of them, opened one after another. */
+static struct ping *open_pings(const char *address, unsigned count, uint64_t seed)
+{
+	struct ping *pings = allocate(count, sizeof(*pings));
+	struct target target;
+
+	target_parse(&target, address);
+	raise_descriptor_limit();
+	for (unsigned i = 0; i < count; i++)
+		ping_open(&pings[i], &target, seed, i);
+	return pings;
+}
+
+/* One line on each, all at once; returns how long that took. */
+static int64_t ping_all(struct ping *pings, unsigned count)
+{
+	int64_t start_usecs = now_usecs();
+
+	for (unsigned i = 0; i < count; i++)
+		ping_send(&pings[i]);
+	for (unsigned i = 0; i < count; i++)
+		ping_receive(&pings[i]);
+	return now_usecs() - start_usecs;
 }
 
 /*
@@ -74,59 +90,29 @@ static void ping_close(struct ping *ping, FILE *manifest)
  */
 int pingpong_main(int argc, char *argv[])
 {
-	unsigned rounds = 1000;
-	unsigned count = 1;
+	unsigned rounds = 1000, count = 1;
 	uint64_t seed = 1;
 	const char *manifest_path = NULL;
-	FILE *manifest = NULL;
+	const struct command_option table[] = {
+		OPTION('n', &rounds, 10000000), OPTION('k', &count, 10000), OPTION('s', &seed, UINT64_MAX),
+		OPTION('m', &manifest_path, 0), { .kind = OPTION_END },
+	};
+	char **words = parse_options(argc, argv, table, 1);
+	FILE *manifest = manifest_create(manifest_path, seed);
+	struct ping *pings = open_pings(words[0], count, seed);
 	int64_t worst_usecs = 0;
-	struct target target;
-	struct ping *pings;
-	int option;
 
-	while ((option = getopt(argc, argv, "n:k:s:m:")) != -1) {
-		switch (option) {
-		case 'n':
-			rounds = (unsigned)number(optarg, 10000000);
-			break;
-		case 'k':
-			count = (unsigned)number(optarg, 10000);
-			break;
-		case 's':
-			seed = number(optarg, UINT64_MAX);
-			break;
-		case 'm':
-			manifest_path = optarg;
-			break;
-		default:
-			exit(2);
-		}
-	}
-	if (optind != argc - 1)
-		fail("pingpong needs one ADDRESS:PORT");
-	target_parse(&target, argv[optind]);
-	if (manifest_path)
-		manifest = manifest_create(manifest_path, seed);
-	raise_descriptor_limit();
-	pings = allocate(count, sizeof(*pings));
-	for (unsigned i = 0; i < count; i++)
-		ping_open(&pings[i], &target, seed, i);
 	for (unsigned round = 0; round < rounds; round++) {
-		int64_t start_usecs = now_usecs();
+		int64_t usecs = ping_all(pings, count);
 
-		for (unsigned i = 0; i < count; i++)
-			ping_send(&pings[i]);
-		for (unsigned i = 0; i < count; i++)
-			ping_receive(&pings[i]);
-		if (now_usecs() - start_usecs > worst_usecs)
-			worst_usecs = now_usecs() - start_usecs;
+		if (usecs > worst_usecs)
+			worst_usecs = usecs;
 		if (worst_usecs > PING_MSECS_MAX * 1000)
 			fail("round %u took %" PRId64 " us", round, worst_usecs);
 	}
 	for (unsigned i = 0; i < count; i++)
 		ping_close(&pings[i], manifest);
-	if (manifest)
-		manifest_close(manifest);
+	manifest_close(manifest);
 	free(pings);
 	say("%u rounds of %u, the slowest took %" PRId64 " us", rounds, count, worst_usecs);
 	return 0;
@@ -140,29 +126,18 @@ int hold_main(int argc, char *argv[])
 {
 	unsigned count = 1;
 	bool reset = false;
-	struct target target;
-	struct ping *pings;
-	int option;
+	const struct command_option table[] = {
+		OPTION('r', &reset, 0),
+		OPTION('n', &count, 10000),
+		{ .kind = OPTION_END },
+	};
+	char **words = parse_options(argc, argv, table, 1);
+	struct ping *pings = open_pings(words[0], count, 1);
 
-	while ((option = getopt(argc, argv, "rn:")) != -1) {
-		if (option == 'r')
-			reset = true;
-		else if (option == 'n')
-			count = (unsigned)number(optarg, 10000);
-		else
-			exit(2);
-	}
-	if (optind != argc - 1)
-		fail("hold needs one ADDRESS:PORT");
-	target_parse(&target, argv[optind]);
-	raise_descriptor_limit();
-	pings = allocate(count, sizeof(*pings));
 	for (unsigned i = 0; i < count; i++) {
-		ping_open(&pings[i], &target, 1, i);
 		if (reset)
 			reset_on_close(pings[i].socket_fd);
-		ping_send(&pings[i]);
-		ping_receive(&pings[i]);
+		ping_all(&pings[i], 1);
 	}
 	say("holding %u", count);
 	await_go_on();
@@ -173,21 +148,21 @@ int hold_main(int argc, char *argv[])
 /* Brings a connection into the state in which it is to be reset. */
 static void reach_state(struct ping *ping, const char *state)
 {
-	if (!strcmp(state, "connected"))
+	if (strcmp(state, "connected") == 0)
 		return;
 	ping_send(ping);
-	if (!strcmp(state, "sent"))
+	if (strcmp(state, "sent") == 0)
 		return;
-	if (!strcmp(state, "unread")) {
+	if (strcmp(state, "unread") == 0) {
 		await(ping->socket_fd, POLLIN);
 		return;
 	}
-	if (!strcmp(state, "half-closed")) {
+	if (strcmp(state, "half-closed") == 0) {
 		shutdown(ping->socket_fd, SHUT_WR);
 		return;
 	}
 	ping_receive(ping);
-	if (!strcmp(state, "echoed"))
+	if (strcmp(state, "echoed") == 0)
 		return;
 	if (strcmp(state, "finished") != 0)
 		fail("'%s' is not a state", state);
@@ -203,23 +178,17 @@ static void reach_state(struct ping *ping, const char *state)
 int reset_main(int argc, char *argv[])
 {
 	unsigned count = 1;
+	const struct command_option table[] = { OPTION('n', &count, 100000), { .kind = OPTION_END } };
+	char **words = parse_options(argc, argv, table, 2);
 	struct target target;
-	int option;
 
-	while ((option = getopt(argc, argv, "n:")) != -1) {
-		if (option != 'n')
-			exit(2);
-		count = (unsigned)number(optarg, 100000);
-	}
-	if (optind != argc - 2)
-		fail("reset needs ADDRESS:PORT and STATE");
-	target_parse(&target, argv[optind]);
+	target_parse(&target, words[0]);
 	for (unsigned i = 0; i < count; i++) {
 		struct ping ping = { 0 };
 
 		ping_open(&ping, &target, 1, i);
 		reset_on_close(ping.socket_fd);
-		reach_state(&ping, argv[optind + 1]);
+		reach_state(&ping, words[1]);
 		close(ping.socket_fd);
 	}
 	return 0;
@@ -244,23 +213,18 @@ int oob_main(int argc, char *argv[])
 {
 	unsigned rounds = 100;
 	uint64_t seed = 1;
+	const struct command_option table[] = {
+		OPTION('n', &rounds, 1000000),
+		OPTION('s', &seed, UINT64_MAX),
+		{ .kind = OPTION_END },
+	};
+	char **words = parse_options(argc, argv, table, 1);
 	struct target target;
 	struct ping ping = { 0 };
 	struct payload back;
 	size_t under_way = 0;
-	int option;
 
-	while ((option = getopt(argc, argv, "n:s:")) != -1) {
-		if (option == 'n')
-			rounds = (unsigned)number(optarg, 1000000);
-		else if (option == 's')
-			seed = number(optarg, UINT64_MAX);
-		else
-			exit(2);
-	}
-	if (optind != argc - 1)
-		fail("oob needs one ADDRESS:PORT");
-	target_parse(&target, argv[optind]);
+	target_parse(&target, words[0]);
 	ping_open(&ping, &target, seed, 0);
 	payload_start(&back, seed, 0);
 	for (unsigned round = 0; round < rounds; round++) {
@@ -269,7 +233,7 @@ int oob_main(int argc, char *argv[])
 		if (send(ping.socket_fd, ping.line, ping.length, MSG_OOB | MSG_NOSIGNAL) !=
 		    (ssize_t)ping.length)
 			fail_errno("send MSG_OOB");
-		if (round % 3 || round == rounds - 1)
+		if (round % 3 != 0 || round == rounds - 1)
 			match_echo(ping.socket_fd, &back, &under_way);
 	}
 	ping_close(&ping, NULL);
@@ -286,7 +250,7 @@ int nonblock_main(int argc, char *argv[])
 
 	if (argc < 2)
 		fail("nonblock needs COMMAND");
-	if (flags == -1 || fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK) == -1)
+	if (flags < 0 || fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK) != 0)
 		fail_errno("O_NONBLOCK");
 	execvp(argv[1], argv + 1);
 	fail_errno("%s", argv[1]);

@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client.h"
+#include "options.h"
 #include "payload.h"
 
 enum {
@@ -21,16 +21,15 @@ enum {
 	TAIL_PART_BYTES = 4096, /* sent at once while it reads, less than it reads at once */
 };
 
-static struct {
-	struct target target;
-	uint64_t bytes; /* to send without reading */
-	uint64_t tail;  /* to send while reading */
-	uint64_t seed;
-	bool exact;
-	FILE *manifest;
-} options = {
-	.bytes = 24 << 20,
-	.seed = 1,
+static uint64_t blind_bytes = 24 << 20; /* to send without reading */
+static uint64_t tail_bytes;             /* to send while reading */
+static uint64_t seed = 1;
+static bool exact;
+static const char *manifest_path;
+
+static const struct command_option table[] = {
+	OPTION('x', &exact, 0),         OPTION('b', &blind_bytes, 1 << 30), OPTION('t', &tail_bytes, 1 << 30),
+	OPTION('s', &seed, UINT64_MAX), OPTION('m', &manifest_path, 0),     { .kind = OPTION_END },
 };
 
 static int socket_fd;
@@ -46,9 +45,9 @@ static bool send_some(uint64_t until, size_t most)
 
 	if (count > 0)
 		sent += (uint64_t)count;
-	else if (count == -1 && (errno == EPIPE || errno == ECONNRESET))
+	else if (count < 0 && (errno == EPIPE || errno == ECONNRESET))
 		return false;
-	else if (count == -1 && errno != EAGAIN)
+	else if (count < 0 && errno != EAGAIN)
 		fail_errno("send");
 	return true;
 }
@@ -58,18 +57,18 @@ static const char *send_blindly(void)
 	struct pollfd wanted = { .fd = socket_fd, .events = POLLOUT | POLLRDHUP };
 	int quiet_msecs = 0;
 
-	while (sent < options.bytes && quiet_msecs < QUIET_MSECS) {
+	while (sent < blind_bytes && quiet_msecs < QUIET_MSECS) {
 		int count = poll(&wanted, 1, STALL_LOOK_MSECS);
 
-		if (count == -1 && errno != EINTR)
+		if (count < 0 && errno != EINTR)
 			fail_errno("poll");
-		if (!count && peer_window_closed(socket_fd))
+		if (count == 0 && peer_window_closed(socket_fd))
 			return "stalled";
-		quiet_msecs = count ? 0 : quiet_msecs + STALL_LOOK_MSECS;
-		if (count && (wanted.revents & POLLRDHUP || !send_some(options.bytes, CHUNK_MAX_BYTES)))
+		quiet_msecs = count > 0 ? 0 : quiet_msecs + STALL_LOOK_MSECS;
+		if (count > 0 && (wanted.revents & POLLRDHUP || !send_some(blind_bytes, CHUNK_MAX_BYTES)))
 			return "closed";
 	}
-	if (sent < options.bytes)
+	if (sent < blind_bytes)
 		fail("neither closed nor stalled, but nothing could be sent for %d ms", QUIET_MSECS);
 	return "sent";
 }
@@ -80,7 +79,7 @@ static void skip_gap(const char *bytes, size_t count)
 	size_t landmark = count < LANDMARK_BYTES ? count : LANDMARK_BYTES;
 	const char *found = memmem(payload + place, sent - place, bytes, landmark);
 
-	if (options.exact || !found)
+	if (exact || found == NULL)
 		fail("byte %" PRIu64 " of the echo is not what was sent as byte %" PRIu64, received, place);
 	place = (uint64_t)(found - payload);
 	gaps++;
@@ -88,7 +87,7 @@ static void skip_gap(const char *bytes, size_t count)
 
 static void take_echo(const char *bytes, size_t count)
 {
-	while (count) {
+	while (count > 0) {
 		size_t equal = 0;
 
 		while (equal < count && place < sent && bytes[equal] == payload[place]) {
@@ -98,7 +97,7 @@ static void take_echo(const char *bytes, size_t count)
 		received += equal;
 		bytes += equal;
 		count -= equal;
-		if (count)
+		if (count > 0)
 			skip_gap(bytes, count);
 	}
 }
@@ -109,7 +108,7 @@ static bool receive_some(void)
 	static char bytes[CHUNK_MAX_BYTES];
 	ssize_t count = recv(socket_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
-	if (count == -1 && errno != EAGAIN)
+	if (count < 0 && errno != EAGAIN)
 		fail_errno("recv after %" PRIu64 " bytes", received);
 	if (count > 0)
 		take_echo(bytes, (size_t)count);
@@ -118,77 +117,45 @@ static bool receive_some(void)
 
 static void send_and_read_the_rest(void)
 {
-	uint64_t total = options.bytes + options.tail;
+	uint64_t total = blind_bytes + tail_bytes;
 	bool finished = false;
 
 	do {
 		if (!finished && sent == total) {
 			finished = true;
-			if (shutdown(socket_fd, SHUT_WR) == -1)
+			if (shutdown(socket_fd, SHUT_WR) != 0)
 				fail_errno("shutdown");
 		}
 		if (await(socket_fd, finished ? POLLIN : POLLIN | POLLOUT) & POLLOUT &&
 		    !send_some(total, TAIL_PART_BYTES))
 			fail("closed by the server");
 	} while (receive_some());
-	if (options.exact && received != total)
+	if (exact && received != total)
 		fail("%" PRIu64 " bytes sent, %" PRIu64 " came back", sent, received);
-}
-
-static void parse(int argc, char *argv[])
-{
-	const char *manifest = NULL;
-	int option;
-
-	while ((option = getopt(argc, argv, "xb:t:s:m:")) != -1) {
-		switch (option) {
-		case 'x':
-			options.exact = true;
-			break;
-		case 'b':
-			options.bytes = number(optarg, 1 << 30);
-			break;
-		case 't':
-			options.tail = number(optarg, 1 << 30);
-			break;
-		case 's':
-			options.seed = number(optarg, UINT64_MAX);
-			break;
-		case 'm':
-			manifest = optarg;
-			break;
-		default:
-			exit(2);
-		}
-	}
-	if (optind != argc - 1)
-		fail("stuck needs one ADDRESS:PORT");
-	target_parse(&options.target, argv[optind]);
-	if (manifest)
-		options.manifest = manifest_create(manifest, options.seed);
 }
 
 int stuck_main(int argc, char *argv[])
 {
+	char **words = parse_options(argc, argv, table, 1);
+	FILE *manifest = manifest_create(manifest_path, seed);
+	struct target target;
 	struct payload source;
 	char address[ADDRESS_BYTES];
 	const char *how;
 
-	parse(argc, argv);
-	payload_start(&source, options.seed, 0);
-	payload = allocate(1, options.bytes + options.tail);
-	payload_take(&source, payload, options.bytes + options.tail);
-	socket_fd = target_connect(&options.target, false, 0);
+	target_parse(&target, words[0]);
+	payload_start(&source, seed, 0);
+	payload = allocate(1, blind_bytes + tail_bytes);
+	payload_take(&source, payload, blind_bytes + tail_bytes);
+	socket_fd = target_connect(&target, false, 0);
 	local_text(socket_fd, address);
 	how = send_blindly();
 	say("%s %" PRIu64, how, sent);
 	await_go_on();
 	if (strcmp(how, "closed") != 0)
 		send_and_read_the_rest();
-	if (options.manifest) {
-		manifest_add(options.manifest, address, 0, sent);
-		manifest_close(options.manifest);
-	}
+	manifest_add(manifest, address, 0, sent);
+	manifest_close(manifest);
 	say("received %" PRIu64 ", gaps %" PRIu64, received, gaps);
 	return 0;
 }

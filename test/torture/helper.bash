@@ -10,10 +10,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../helper.bash"
 
 FAULT_ECHOD=${FAULT_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/fault/echod")}
-SWARM=$TEST_PROGRAMS/torture/swarm
-KILLER=$TEST_PROGRAMS/torture/killer
-LOSS=$TEST_PROGRAMS/torture/loss
-PARTS=$TEST_PROGRAMS/torture/parts
 LOAD=${BENCH_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/bench")}/load
 SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
@@ -175,7 +171,7 @@ await_log() {
 # start_swarm NAME OPTION...: a swarm that streams until await_swarm, and has had its first echo. Each has its
 # own payload.
 start_swarm() {
-	open_client "$1" "$SWARM" -s $((SEED + ${#CLIENT_PID[@]})) -m "$TMP/$1.sent" "${@:2}" "127.0.0.1:$PORT"
+	open_client "$1" "$CLIENT" swarm -s $((SEED + ${#CLIENT_PID[@]})) -m "$TMP/$1.sent" "${@:2}" "127.0.0.1:$PORT"
 	wait_until says_or_ends "$1" 'all echo'
 	says "$1" 'all echo'
 }
@@ -237,7 +233,7 @@ is_exact() {
 kill_at_random() {
 	local line
 
-	line=$("$KILLER" -s "$RANDOM" -n "$@" "$PID" 3>&-)
+	line=$("$CLIENT" killer -s "$RANDOM" -n "$@" "$PID" 3>&-)
 	echo "$line"
 	note "$line"
 	figure kills "$1"

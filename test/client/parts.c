@@ -1,5 +1,5 @@
 /*
- * parts: looks into the shared memory of a running server, or damages it.
+ * client parts: looks into the shared memory of a running server, or damages it.
  *
  *     parts rings PID                     the bytes of memory that echo buffers really take
  *     parts spoil PID PEER COUNTER BYTES  adds so many, which may be negative, to a counter of the
@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../client/client.h"
+#include "client.h"
 #include "common/address.h"
 #include "common/table.h"
 #include "master/ledger.h"
@@ -40,10 +40,10 @@ static void add_ring_memory(int fd, void *base)
 	for (;;) {
 		off_t start = lseek(fd, at, SEEK_DATA);
 
-		if (start == -1 && errno == ENXIO)
+		if (start < 0 && errno == ENXIO)
 			return;
-		at = start == -1 ? -1 : lseek(fd, start, SEEK_HOLE);
-		if (at == -1)
+		at = start < 0 ? -1 : lseek(fd, start, SEEK_HOLE);
+		if (at < 0)
 			fail_errno("lseek");
 		ring_bytes += (uint64_t)(at - start);
 	}
@@ -66,7 +66,7 @@ static _Atomic uint64_t *counter(struct slot *slot)
 	};
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-		if (!strcmp(wanted_counter, counters[i].name))
+		if (strcmp(wanted_counter, counters[i].name) == 0)
 			return counters[i].place;
 	}
 	fail("'%s' is not a counter", wanted_counter);
@@ -102,7 +102,7 @@ static void visit(const char *path, memory_visit *what)
 	struct stat status;
 	void *base;
 
-	if (fd == -1 || fstat(fd, &status) == -1)
+	if (fd < 0 || fstat(fd, &status) != 0)
 		fail_errno("%s", path);
 	base = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (base == MAP_FAILED)
@@ -122,9 +122,9 @@ static void visit_all(const char *pid, const char *name, memory_visit *what)
 	snprintf(wanted, sizeof(wanted), "/memfd:%s ", name);
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	folder = opendir(path);
-	if (!folder)
+	if (folder == NULL)
 		fail_errno("%s", path);
-	while ((entry = readdir(folder))) {
+	while ((entry = readdir(folder)) != NULL) {
 		ssize_t length;
 
 		snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, entry->d_name);
@@ -136,18 +136,18 @@ static void visit_all(const char *pid, const char *name, memory_visit *what)
 		found++;
 	}
 	closedir(folder);
-	if (!found)
+	if (found == 0)
 		fail("process %s has no memory called %s", pid, name);
 }
 
-int main(int argc, char *argv[])
+int parts_main(int argc, char *argv[])
 {
-	if (argc == 3 && !strcmp(argv[1], "rings")) {
+	if (argc == 3 && strcmp(argv[1], "rings") == 0) {
 		visit_all(argv[2], "echod-worker", add_ring_memory);
 		say("%" PRIu64, ring_bytes);
 		return 0;
 	}
-	if (argc == 3 && !strcmp(argv[1], "relayout")) {
+	if (argc == 3 && strcmp(argv[1], "relayout") == 0) {
 		visit_all(argv[2], "echod-ledger", change_layout);
 		return 0;
 	}

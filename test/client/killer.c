@@ -1,7 +1,5 @@
 /*
- * killer: kills children of a running server at random instants.
- *
- *     killer [-n KILLS] [-i MSECS] [-y TIMES] [-s SEED] [-t NAME]... PID
+ * client killer: kills children of a running server at random instants.
  *
  *     -n  so many
  *     -i  the longest time between two; sometimes several die at once
@@ -20,46 +18,42 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../client/client.h"
-#include "../client/payload.h"
+#include "client.h"
+#include "options.h"
+#include "payload.h"
 
 enum {
 	VICTIMS_MAX = 512,
-	NAMES_MAX = 2,
 	AT_ONCE_MAX = 3,
 	NAME_BYTES = 16,
 	PATIENCE_MSECS = 30000, /* for a victim to appear and to disappear */
 	EARLY_MSECS = 1100,     /* who dies younger is restarted with a delay (a little is added) */
 };
 
-static struct {
-	unsigned kills;
-	unsigned interval_msecs;
-	uint64_t seed;
-	const char *names[NAMES_MAX];
-	unsigned name_count;
-	unsigned young_deaths; /* in a row */
-	pid_t parent;
-} options = {
-	.kills = 1,
-	.interval_msecs = 100,
-	.young_deaths = 2,
-	.seed = 1,
+static unsigned kills_wanted = 1;
+static unsigned interval_msecs = 100;
+static unsigned young_deaths_max = 2;
+static uint64_t seed = 1;
+static struct texts names;
+
+static const struct command_option table[] = {
+	OPTION('n', &kills_wanted, 1000000),
+	OPTION('i', &interval_msecs, 60000),
+	OPTION('y', &young_deaths_max, 1000000),
+	OPTION('s', &seed, UINT64_MAX),
+	OPTION('t', &names, 0),
+	{ .kind = OPTION_END },
 };
 
+static pid_t parent;
 static uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-	return random_next(&random_state) % limit;
-}
 
 static void rest_usecs(uint64_t usecs)
 {
 	struct timespec rest = { .tv_sec = (time_t)(usecs / 1000000),
 				 .tv_nsec = (long)(usecs % 1000000) * 1000 };
 
-	while (nanosleep(&rest, &rest) == -1 && errno == EINTR)
+	while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
 		continue;
 }
 
@@ -89,7 +83,7 @@ static struct dynasty *dynasty_of(const struct process *process)
 {
 	struct dynasty *dynasty = dynasties;
 
-	while (dynasty->memory && dynasty->memory != process->memory)
+	while (dynasty->memory != 0 && dynasty->memory != process->memory)
 		dynasty++;
 	dynasty->memory = process->memory;
 	return dynasty;
@@ -115,7 +109,7 @@ static bool read_stat(struct process *process)
 	unsigned long long start_ticks = 0;
 	int fields;
 
-	if (!file)
+	if (file == NULL)
 		return false;
 	fields = fscanf(file, "%*d (%15[^)]) %c", process->name, &process->state);
 	for (int i = 4; i < 22 && fields == 2; i++)
@@ -139,19 +133,19 @@ static bool read_memory(struct process *process)
 
 	snprintf(name, sizeof(name), "/memfd:%s", process->name);
 	process->memory = 0;
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strstr(line, name) && sscanf(line, "%*s %*s %*s %*s %lu", &process->memory) == 1)
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		if (strstr(line, name) != NULL && sscanf(line, "%*s %*s %*s %*s %lu", &process->memory) == 1)
 			break;
 	}
-	if (file)
+	if (file != NULL)
 		fclose(file);
 	return process->memory != 0;
 }
 
 static bool is_named(const struct process *process)
 {
-	for (unsigned i = 0; i < options.name_count; i++) {
-		if (!strcmp(process->name, options.names[i]))
+	for (unsigned i = 0; i < names.count; i++) {
+		if (strcmp(process->name, names.each[i]) == 0)
 			return true;
 	}
 	return false;
@@ -161,7 +155,7 @@ static bool is_victim(struct process *process)
 {
 	if (!read_stat(process) || process->state == 'Z' || !is_named(process) || !read_memory(process))
 		return false;
-	return !is_young(process) || dynasty_of(process)->young_deaths < options.young_deaths;
+	return !is_young(process) || dynasty_of(process)->young_deaths < young_deaths_max;
 }
 
 static unsigned find_victims(struct process victims[VICTIMS_MAX])
@@ -170,9 +164,9 @@ static unsigned find_victims(struct process victims[VICTIMS_MAX])
 	unsigned count = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)options.parent, (int)options.parent);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	file = fopen(path, "re");
-	if (!file)
+	if (file == NULL)
 		fail_errno("%s", path);
 	while (count < VICTIMS_MAX && fscanf(file, "%d", &victims[count].pid) == 1) {
 		if (is_victim(&victims[count]))
@@ -189,13 +183,13 @@ static struct process choose_victim(void)
 	int64_t deadline = now_msecs() + PATIENCE_MSECS;
 	unsigned count = find_victims(victims);
 
-	while (!count && now_msecs() < deadline) {
+	while (count == 0 && now_msecs() < deadline) {
 		rest_usecs(1000);
 		count = find_victims(victims);
 	}
-	if (!count)
+	if (count == 0)
 		fail("nobody to kill for %d ms", PATIENCE_MSECS);
-	return victims[random_below(count)];
+	return victims[random_below(&random_state, count)];
 }
 
 /* A pid is not given to another process so soon. */
@@ -223,7 +217,9 @@ static bool is_among(const pid_t *pids, unsigned count, pid_t pid)
 static unsigned kill_some(unsigned most)
 {
 	pid_t victims[AT_ONCE_MAX];
-	unsigned wanted = random_below(4) == 0 ? 1 + (unsigned)random_below(AT_ONCE_MAX) : 1;
+	unsigned wanted = random_below(&random_state, 4) == 0
+				  ? 1 + (unsigned)random_below(&random_state, AT_ONCE_MAX)
+				  : 1;
 	unsigned count = 0;
 
 	if (wanted > most)
@@ -231,7 +227,7 @@ static unsigned kill_some(unsigned most)
 	for (unsigned i = 0; i < wanted; i++) {
 		struct process victim = choose_victim();
 
-		if (is_among(victims, count, victim.pid) || kill(victim.pid, SIGKILL) == -1)
+		if (is_among(victims, count, victim.pid) || kill(victim.pid, SIGKILL) != 0)
 			continue;
 		victims[count++] = victim.pid;
 		dynasty_of(&victim)->young_deaths =
@@ -242,50 +238,20 @@ static unsigned kill_some(unsigned most)
 	return count;
 }
 
-static void parse(int argc, char *argv[])
+int killer_main(int argc, char *argv[])
 {
-	int option;
-
-	while ((option = getopt(argc, argv, "n:i:y:s:t:")) != -1) {
-		switch (option) {
-		case 'n':
-			options.kills = (unsigned)number(optarg, 1000000);
-			break;
-		case 'i':
-			options.interval_msecs = (unsigned)number(optarg, 60000);
-			break;
-		case 'y':
-			options.young_deaths = (unsigned)number(optarg, 1000000);
-			break;
-		case 's':
-			options.seed = number(optarg, UINT64_MAX);
-			break;
-		case 't':
-			if (options.name_count == NAMES_MAX)
-				fail("too many names");
-			options.names[options.name_count++] = optarg;
-			break;
-		default:
-			exit(2);
-		}
-	}
-	if (optind != argc - 1 || !options.name_count)
-		fail("killer needs -t NAME and PID");
-	options.parent = (pid_t)number(argv[optind], INT32_MAX);
-}
-
-int main(int argc, char *argv[])
-{
-	int64_t start;
+	char **words = parse_options(argc, argv, table, 1);
+	int64_t start = now_msecs();
 	unsigned kills = 0;
 
-	parse(argc, argv);
-	random_state = options.seed;
-	start = now_msecs();
-	while (kills < options.kills) {
-		rest_usecs(random_below(options.interval_msecs * 1000 + 1));
-		kills += kill_some(options.kills - kills);
+	if (names.count == 0)
+		fail("killer needs -t NAME");
+	parent = (pid_t)number(words[0], INT32_MAX);
+	random_state = seed;
+	while (kills < kills_wanted) {
+		rest_usecs(random_below(&random_state, interval_msecs * 1000 + 1));
+		kills += kill_some(kills_wanted - kills);
 	}
-	say("%u kills in %" PRId64 " ms, seed %" PRIu64, kills, now_msecs() - start, options.seed);
+	say("%u kills in %" PRId64 " ms, seed %" PRIu64, kills, now_msecs() - start, seed);
 	return 0;
 }
