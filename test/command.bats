@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The command line as far as it shows in a running server.
 
-load helper
+load helper/clients
 
 listening_lines() {
 	grep '^echod: listening on ' "$ERR"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What comes back: every byte, to everyone, whatever the number of clients and workers.
 
-load helper
+load helper/clients
 
 @test "printf hi | nc -N gets its hi" {
 	start_echod

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The three exercises, with nc and socat as clients and the exact transcript of each.
 
-load helper
+load helper/clients
 
 # kernel_holds PEER BYTES: so many bytes from PEER, on IPv4, wait in the kernel for the server.
 kernel_holds() {
@@ -56,6 +56,11 @@ its end and more
 "
 	got first ''
 	got second ''
+}
+
+# Is this the end of the log?
+ends_with() {
+	cmp -s <(tail -c "${#1}" "$LOG") <(printf '%s' "$1")
 }
 
 @test "exercise 2: interleaved writers without final newlines, each change of source marked" {
@@ -136,11 +141,6 @@ $b:  again
 	got a ''
 	got b ''
 	got c ''
-}
-
-# Is this the end of the log?
-ends_with() {
-	cmp -s <(tail -c "${#1}" "$LOG") <(printf '%s' "$1")
 }
 
 @test "exercise 3: everyone gets back what he wrote, and the log is as in exercise 2" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Every process is disposable: kills under load, and not a byte is lost, neither in the echo nor in the log.
 
-load torture/helper
+load helper/kills
 
 setup_file() {
 	begin workers kill_workers
@@ -10,44 +10,6 @@ setup_file() {
 
 # Streams that keep the workers busy, for the test and its control.
 STREAMS=(-n 8 -c 2048 -w 65536 -k 10000)
-
-kill_workers() {
-	local kills
-
-	kills=$(by_length 200 2000)
-	start_echod --workers=8 --verbose
-	start_swarm streams "${STREAMS[@]}"
-	kill_at_random "$kills" -i 40 -t echod-worker
-	[ "$(status_now workers restarts)" -eq "$kills" ]
-	wait_until no_zombie
-	await_swarm streams
-	stop_echod
-	is_exact streams
-	deaths_are "$kills"
-	[ -z "$(other_complaints)" ]
-}
-
-deaths_are() {
-	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
-}
-
-# The logger dies again and again while it writes to this kind of output.
-kill_loggers() {
-	case $1 in
-	appended) log_by_appending ;;
-	pipe) log_through_a_pipe ;;
-	esac
-	start_echod --workers=2 --verbose
-	start_swarm streams -n 4 -w 65536 -k 5000
-	kill_at_random "$(by_length 7 34)" -i 100 -t echod-logger
-	[ "$(status_now logger restarts)" -eq "$(by_length 7 34)" ]
-	await_swarm streams
-	stop_echod
-	await_log
-	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
-	is_exact streams
-	[ -z "$(other_complaints)" ]
-}
 
 @test "the control: without the repair from the kernel's counts the same test fails" {
 	on_a_fault_build ECHOD_OMIT=repair
@@ -64,6 +26,33 @@ kill_loggers() {
 # The commit points, as the source names them.
 fault_points() {
 	grep -hoE '(fault_point|commit_at)\("[a-z-]*"' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
+}
+
+# log_through_a_pipe: the server's stdout is to be a pipe, which is read into $TMP/log.
+log_through_a_pipe() {
+	mkfifo "$TMP/pipe"
+	cat "$TMP/pipe" >"$TMP/log" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+}
+
+# await_log: after stop_echod, and one of these. The log is complete in $LOG.
+await_log() {
+	if [ -n "${CLIENT_PID[log_reader]}" ]; then
+		await_client log_reader
+	elif [ -e "$TMP/appended" ]; then
+		[ "$(head -n 1 "$TMP/appended")" = earlier ]
+		tail -n +2 "$TMP/appended" >"$TMP/log"
+	fi
+	LOG=$TMP/log
+}
+
+deaths_are() {
+	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
+}
+
+aborts_are() {
+	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }
 
 # Deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
@@ -91,10 +80,6 @@ die_at() {
 	await_log
 	is_exact streams
 	[ -z "$(other_complaints)" ]
-}
-
-aborts_are() {
-	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }
 
 @test "a build that dies by itself between effect and commit, at each commit point in turn: exact" {
@@ -135,6 +120,15 @@ aborts_are() {
 	[ -z "$(other_complaints)" ]
 }
 
+# The open descriptors of the server's processes, in an order that does not depend on who was replaced.
+sorted_descriptor_counts() {
+	descriptor_counts 2>/dev/null | sort
+}
+
+sorted_descriptor_counts_are() {
+	[ "$(sorted_descriptor_counts)" = "$1" ]
+}
+
 @test "short connections with kills and upgrades: no client sees an error, no slot and no descriptor is left" {
 	local before
 
@@ -157,6 +151,19 @@ aborts_are() {
 	stop_echod
 	"$CLIENT" logsplit "$LOG" "$TMP/warm-up.sent" "$TMP/churn.sent" "$TMP/full.sent"
 	[ -z "$(other_complaints)" ]
+}
+
+# The server's dead children for which it has not waited.
+zombies() {
+	local pid
+
+	for pid in $(children); do
+		grep -l '^State:.Z' "/proc/$pid/status" 2>/dev/null || true
+	done
+}
+
+no_zombie() {
+	[ -z "$(zombies)" ]
 }
 
 @test "workers and loggers killed while the binary is replaced again and again: exact" {
@@ -183,6 +190,48 @@ aborts_are() {
 	ends_well loggers
 }
 
+kill_workers() {
+	local kills
+
+	kills=$(by_length 200 2000)
+	start_echod --workers=8 --verbose
+	start_swarm streams "${STREAMS[@]}"
+	kill_at_random "$kills" -i 40 -t echod-worker
+	[ "$(status_now workers restarts)" -eq "$kills" ]
+	wait_until no_zombie
+	await_swarm streams
+	stop_echod
+	is_exact streams
+	deaths_are "$kills"
+	[ -z "$(other_complaints)" ]
+}
+
 @test "workers killed at random under 8 streaming clients: every echo, the log and the counts are exact" {
 	ends_well workers
+}
+
+# log_by_appending: the server's stdout is to be appended to $TMP/appended, where a line is already.
+log_by_appending() {
+	echo earlier >"$TMP/appended"
+	stdout_to /dev/null
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" >>"$0"' "$TMP/appended"
+}
+
+# The logger dies again and again while it writes to this kind of output.
+kill_loggers() {
+	case $1 in
+	appended) log_by_appending ;;
+	pipe) log_through_a_pipe ;;
+	esac
+	start_echod --workers=2 --verbose
+	start_swarm streams -n 4 -w 65536 -k 5000
+	kill_at_random "$(by_length 7 34)" -i 100 -t echod-logger
+	[ "$(status_now logger restarts)" -eq "$(by_length 7 34)" ]
+	await_swarm streams
+	stop_echod
+	await_log
+	[ "$(status logger written)" -le "$(stat -c %s "$LOG")" ]
+	is_exact streams
+	[ -z "$(other_complaints)" ]
 }

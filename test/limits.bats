@@ -1,7 +1,17 @@
 #!/usr/bin/env bats
 # Memory, descriptors and processor time: each has its bound, and what was taken is given back.
 
-load torture/helper
+load helper/kills
+
+# The bytes of buffers that are taken from --buffer-total, by the last table.
+status_buffers() {
+	sed -n 's/^echod: limits: .* clients, \([0-9]*\) of .*/\1/p' "$ERR" | tail -n 1
+}
+
+no_buffers_taken() {
+	read_status
+	[ "$(status_buffers)" -eq 0 ]
+}
 
 # ring_memory: the memory that echo buffers really take, in bytes.
 ring_memory() {
@@ -121,6 +131,10 @@ some_are_dropped() {
 	"$CLIENT" logsplit "$LOG" "$TMP"/*.sent
 }
 
+takes_ring_memory() {
+	[ "$(ring_memory)" -gt 0 ]
+}
+
 @test "a backlog that has been read costs no more memory, while its client stays" {
 	start_echod --workers=1
 	start_swarm lazy -z -n 8 -w 1000000 -k 20000
@@ -129,10 +143,6 @@ some_are_dropped() {
 	wait_until no_buffers_taken
 	holds_no_ring_memory
 	stop_echod
-}
-
-takes_ring_memory() {
-	[ "$(ring_memory)" -gt 0 ]
 }
 
 @test "clients that do not stall cost no memory of echo buffers" {

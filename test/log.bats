@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The data log: nothing lost, nothing torn, nothing altered.
 
-load helper
+load helper/clients
 
 @test "writers on all workers at full speed: the log, split by its prefixes, gives every stream back" {
 	start_echod --workers=8

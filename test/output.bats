@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Outputs that are stalled, full, closed or gone.
 
-load helper
+load helper/clients
 
 # A FIFO as the server's stdout, held open by the test and read by nobody yet.
 stall_stdout() {

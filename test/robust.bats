@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What clients and limits may do to the server, and what is left of them afterwards: nothing.
 
-load helper
+load helper/clients
 
 @test "connections reset in every state: others are served, and no descriptor is left" {
 	local before state
@@ -105,6 +105,10 @@ $(peer 3): three
 	wait_until says hundred holding
 	await_client hundred
 	stop_echod
+}
+
+is_built_with_sanitizers() {
+	grep -qa __asan_init "$ECHOD"
 }
 
 @test "valgrind, or the sanitizers in the binary, find nothing in any process, whatever the clients do" {

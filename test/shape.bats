@@ -1,7 +1,16 @@
 #!/usr/bin/env bats
 # Who does what: one master that accepts, workers that serve, one logger that writes.
 
-load helper
+load helper/clients
+
+@test "one echod, its workers and one logger, each named so, are there when it says that it listens" {
+	start_echod --workers=3
+	[ "$(descendants "$PID" | wc -l)" -eq 4 ]
+	[ "$(processes echod)" = "$PID" ]
+	[ "$(processes echod-worker | wc -l)" -eq 3 ]
+	[ "$(processes echod-logger | wc -l)" -eq 1 ]
+	stop_echod
+}
 
 # note_sockets: takes down the inodes of all the sockets that there are now.
 note_sockets() {
@@ -12,15 +21,6 @@ note_sockets() {
 # sockets tcp|unix PID: the process's sockets of this family.
 sockets() {
 	find "/proc/$2/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' | sort | join - "$TMP/$1"
-}
-
-@test "one echod, its workers and one logger, each named so, are there when it says that it listens" {
-	start_echod --workers=3
-	[ "$(descendants "$PID" | wc -l)" -eq 4 ]
-	[ "$(processes echod)" = "$PID" ]
-	[ "$(processes echod-worker | wc -l)" -eq 3 ]
-	[ "$(processes echod-logger | wc -l)" -eq 1 ]
-	stop_echod
 }
 
 @test "connections are spread evenly over the workers, each held by one worker and the master alone" {
@@ -90,16 +90,6 @@ stop_traced_echod() {
 	done
 }
 
-# calls PATTERN PID...: how many of the calls of these processes match.
-calls() {
-	local pattern=$1 pid
-
-	shift
-	for pid; do
-		cut -d ' ' -f 2- "$TMP/trace.$pid"
-	done | grep -Ec "^$pattern" || true
-}
-
 # time_of PATTERN PID: when the process first made such a call, in microseconds.
 time_of() {
 	sed -nE "s/^([0-9]+)\.([0-9]+) $1.*/\1\2/p" "$TMP/trace.$2" | head -n 1
@@ -114,6 +104,16 @@ time_of() {
 	for pid in $WORKERS $LOGGER; do
 		[ "$(time_of 'prctl\(PR_SET_NAME, "echod-(worker|logger)"' "$pid")" -lt "$said" ]
 	done
+}
+
+# calls PATTERN PID...: how many of the calls of these processes match.
+calls() {
+	local pattern=$1 pid
+
+	shift
+	for pid; do
+		cut -d ' ' -f 2- "$TMP/trace.$pid"
+	done | grep -Ec "^$pattern" || true
 }
 
 @test "the master alone accepts, the workers receive descriptors, the logger alone writes to stdout" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The end of the server, as it is asked for and as it comes.
 
-load helper
+load helper/clients
 
 @test "TERM under load: each client gets a prefix of what it sent and end-of-file; the log has every byte" {
 	start_echod --workers=3

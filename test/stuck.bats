@@ -1,7 +1,16 @@
 #!/usr/bin/env bats
 # Clients that do not read, and what each --when-full policy promises then.
 
-load helper
+load helper/clients
+
+# The memory of all the server's processes, in KiB, shared pages counted once.
+memory_kib() {
+	local pid
+
+	for pid in "$PID" $(descendants "$PID"); do
+		cat "/proc/$pid/smaps_rollup"
+	done | awk '/^Pss:/ { sum += $2 } END { print sum }'
+}
 
 # number_after WORD LINE: the number that follows the word.
 number_after() {

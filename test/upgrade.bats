@@ -1,53 +1,11 @@
 #!/usr/bin/env bats
 # SIGUSR2: another program in the same process, and nobody notices.
 
-load torture/helper
+load helper/kills
 
 setup_file() {
 	begin refusals at_once refuse_what_is missing not-executable no-program another-program failing crashing \
 		hanging
-}
-
-# A binary that is of no use: one line says so, and the old program goes on.
-refuse_what_is() {
-	local children
-
-	on_a_copy
-	start_echod --workers=1
-	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
-	wait_until says idle holding
-	children=$(children)
-	case $1 in
-	missing) rm "$BINARY" ;;
-	not-executable) chmod -x "$BINARY" ;;
-	no-program) printf 'no program' >"$BINARY.new" ;;
-	another-program) cp "$(type -P true)" "$BINARY.new" ;;
-	failing) printf '#!/bin/sh\nexit 7\n' >"$BINARY.new" ;;
-	crashing) printf '#!/bin/sh\nkill -SEGV $$\n' >"$BINARY.new" ;;
-	hanging) printf '#!/bin/sh\nexec sleep 1000\n' >"$BINARY.new" ;;
-	esac
-	if [ -e "$BINARY.new" ]; then
-		chmod +x "$BINARY.new"
-		mv "$BINARY.new" "$BINARY"
-	fi
-	kill -USR2 "$PID"
-	wait_until reported 'echod: upgrade: .*'
-	others_are_served
-	wait_until no_other_children "$children"
-	[ "$(complaints | wc -l)" -eq 1 ]
-	complaints | grep -F "$BINARY"
-	await_client idle
-
-	# A good one that comes later is taken.
-	cp "$ORIGINAL" "$BINARY.new"
-	mv "$BINARY.new" "$BINARY"
-	upgrade_echod 1
-	others_are_served
-	stop_echod
-}
-
-no_other_children() {
-	[ "$(children)" = "$1" ]
 }
 
 @test "upgrades under load: every echo, the log and the counts are exact" {
@@ -72,6 +30,11 @@ no_other_children() {
 listeners() {
 	find "/proc/$PID/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' | sort |
 		join - <(awk '$4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6 | sort)
+}
+
+# receives BYTES: has the server received so many by now?
+receives() {
+	[ "$(status_now workers received)" -ge "$1" ]
 }
 
 @test "an upgrade keeps process id, listeners, options, connections, unsent bytes and counters" {
@@ -107,11 +70,11 @@ listeners() {
 	stop_echod
 }
 
-# receives BYTES: has the server received so many by now?
-receives() {
-	[ "$(status_now workers received)" -ge "$1" ]
+# run_as NAME: by this name the server is to be started.
+run_as() {
+	# shellcheck disable=SC2034 # the helper starts it
+	ECHOD=$1
 }
-
 
 # Started in this way, and later replaced: it serves on, from the new binary.
 replace_what_was() {
@@ -196,4 +159,46 @@ end_in_an_upgrade() {
 
 @test "a binary that is missing or does not do: one line says so, and the running program goes on" {
 	ends_well refusals
+}
+
+# A binary that is of no use: one line says so, and the old program goes on.
+refuse_what_is() {
+	local children
+
+	on_a_copy
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	children=$(children)
+	case $1 in
+	missing) rm "$BINARY" ;;
+	not-executable) chmod -x "$BINARY" ;;
+	no-program) printf 'no program' >"$BINARY.new" ;;
+	another-program) cp "$(type -P true)" "$BINARY.new" ;;
+	failing) printf '#!/bin/sh\nexit 7\n' >"$BINARY.new" ;;
+	crashing) printf '#!/bin/sh\nkill -SEGV $$\n' >"$BINARY.new" ;;
+	hanging) printf '#!/bin/sh\nexec sleep 1000\n' >"$BINARY.new" ;;
+	esac
+	if [ -e "$BINARY.new" ]; then
+		chmod +x "$BINARY.new"
+		mv "$BINARY.new" "$BINARY"
+	fi
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .*'
+	others_are_served
+	wait_until no_other_children "$children"
+	[ "$(complaints | wc -l)" -eq 1 ]
+	complaints | grep -F "$BINARY"
+	await_client idle
+
+	# A good one that comes later is taken.
+	cp "$ORIGINAL" "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	upgrade_echod 1
+	others_are_served
+	stop_echod
+}
+
+no_other_children() {
+	[ "$(children)" = "$1" ]
 }

@@ -1,11 +1,14 @@
-# What the integration tests share: starting and ending the server and its clients, waiting for conditions.
+# What the integration tests share: starting and ending the server, looking at it, waiting for conditions.
 #
-# Nothing waits for a time to pass: wait_until, which polls a condition, is the only place that sleeps.
+# Nothing waits for a time to pass: wait_until polls a condition. Two functions of single suites sleep for their
+# own sake: one measures over a time, one reaches an instant by chance.
 # A test's files lie in BATS_TEST_TMPDIR; all that it has started is killed, by process id, when it ends.
+
+# shellcheck disable=SC2034 # what is not used here is for the tests
 
 bats_require_minimum_version 1.5.0
 
-TEST_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TEST_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ECHOD=${ECHOD:-$(realpath -m "$TEST_FOLDER/../echod")}
 TEST_PROGRAMS=${TEST_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/test")}
 CLIENT=$TEST_PROGRAMS/client
@@ -93,10 +96,6 @@ processes() {
 }
 
 # --- the server ---
-
-is_built_with_sanitizers() {
-	grep -qa __asan_init "$ECHOD"
-}
 
 # A crash would else go unnoticed: the sanitizers end a process with a report, and the master replaces it.
 no_crash_report() {
@@ -244,65 +243,6 @@ descriptor_counts_are() {
 	[ "$(descriptor_counts)" = "$1" ]
 }
 
-# The memory of all the server's processes, in KiB, shared pages counted once.
-memory_kib() {
-	local pid
-
-	for pid in "$PID" $(descendants "$PID"); do
-		cat "/proc/$pid/smaps_rollup"
-	done | awk '/^Pss:/ { sum += $2 } END { print sum }'
-}
-
-# --- clients ---
-
-# started NAME: the process just put into the background, with 3>&-, is the client of this name.
-started() {
-	CLIENT_PID[$1]=$!
-	STARTED[$!]=1
-}
-
-# open_client NAME COMMAND...: a client whose input the test feeds it piece by piece. Its output goes to
-# NAME.out and NAME.err.
-open_client() {
-	local name=$1 feed
-
-	mkfifo "$TMP/$name.in"
-	(
-		for feed in "${CLIENT_FEED[@]}"; do
-			exec {feed}>&-
-		done
-		exec "${@:2}" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" 3>&-
-	) &
-	started "$name"
-	exec {feed}>"$TMP/$name.in"
-	CLIENT_FEED[$name]=$feed
-}
-
-# feed NAME TEXT: gives the client some input.
-feed() {
-	printf '%s' "$2" >&"${CLIENT_FEED[$1]}"
-}
-
-# end_input NAME: the client's input ends.
-end_input() {
-	local feed=${CLIENT_FEED[$1]}
-
-	exec {feed}>&-
-	unset "CLIENT_FEED[$1]"
-}
-
-# await_client NAME: ends the client's input, if that is still to be done; the client must end, and well.
-await_client() {
-	if [ -n "${CLIENT_FEED[$1]}" ]; then
-		end_input "$1"
-	fi
-	await_end "${CLIENT_PID[$1]}"
-	if [ -e "$TMP/$1.err" ]; then
-		cat "$TMP/$1.err"
-	fi
-	[ "$STATUS" -eq 0 ]
-}
-
 # reported PATTERN: does a line on the server's stderr match this, the whole of it?
 reported() {
 	grep -qx "$1" "$ERR"
@@ -311,19 +251,4 @@ reported() {
 # What the server has written to stderr, but for where it listens.
 complaints() {
 	grep -v '^echod: listening on ' "$ERR" || true
-}
-
-# says NAME PATTERN: has the client written a line that matches?
-says() {
-	grep -q "$2" "$TMP/$1.out"
-}
-
-# got NAME TEXT: has exactly this come out of the client?
-got() {
-	cmp -s "$TMP/$1.out" <(printf '%s' "$2")
-}
-
-# others_are_served OPTION...: other clients use the server now, a line at a time, and each is answered soon.
-others_are_served() {
-	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
 }

@@ -1,4 +1,4 @@
-# What the tests that kill and replace processes share: kills, upgrades, and looks into a running server.
+# What the tests that kill and replace processes share: swarms, kills, upgrades, and several tests at once.
 #
 # The same tests make the short run of the suite and the long one of `make torture`, which sets TORTURE,
 # the factor by which it is longer than usual, and FIGURES, the file that gets its figures. A run can be
@@ -6,8 +6,10 @@
 
 # shellcheck disable=SC2034 # what is not used here is for the tests
 
-# shellcheck source=test/helper.bash
-source "$(dirname "${BASH_SOURCE[0]}")/../helper.bash"
+# shellcheck source=test/helper/clients.bash
+source "$(dirname "${BASH_SOURCE[0]}")/clients.bash"
+# shellcheck source=test/helper/status.bash
+source "$(dirname "${BASH_SOURCE[0]}")/status.bash"
 
 FAULT_ECHOD=${FAULT_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/fault/echod")}
 LOAD=${BENCH_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/bench")}/load
@@ -139,34 +141,7 @@ teardown_file() {
 	done
 }
 
-# log_through_a_pipe: the server's stdout is to be a pipe, which is read into $TMP/log.
-log_through_a_pipe() {
-	mkfifo "$TMP/pipe"
-	cat "$TMP/pipe" >"$TMP/log" 3>&- &
-	started log_reader
-	stdout_to "$TMP/pipe"
-}
-
-# log_by_appending: the server's stdout is to be appended to $TMP/appended, where a line is already.
-log_by_appending() {
-	echo earlier >"$TMP/appended"
-	stdout_to /dev/null
-	# shellcheck disable=SC2016 # for the other shell to expand
-	through sh -c 'exec "$@" >>"$0"' "$TMP/appended"
-}
-
-# await_log: after stop_echod, and one of these. The log is complete in $LOG.
-await_log() {
-	if [ -n "${CLIENT_PID[log_reader]}" ]; then
-		await_client log_reader
-	elif [ -e "$TMP/appended" ]; then
-		[ "$(head -n 1 "$TMP/appended")" = earlier ]
-		tail -n +2 "$TMP/appended" >"$TMP/log"
-	fi
-	LOG=$TMP/log
-}
-
-# --- clients ---
+# --- swarms ---
 
 # start_swarm NAME OPTION...: a swarm that streams until await_swarm, and has had its first echo. Each has its
 # own payload.
@@ -239,12 +214,6 @@ kill_at_random() {
 	figure kills "$1"
 }
 
-# kill_and_await PID: and waits until the master knows.
-kill_and_await() {
-	kill -KILL "$1"
-	wait_until is_gone "$1"
-}
-
 # server_processes PATTERN: the server's processes of such a name, also those that have lost their parent: all
 # have its stderr.
 server_processes() {
@@ -265,86 +234,9 @@ nothing_is_left() {
 	[ -z "$(server_processes '*')" ]
 }
 
-# The open descriptors of the server's processes, in an order that does not depend on who was replaced.
-sorted_descriptor_counts() {
-	descriptor_counts 2>/dev/null | sort
-}
-
-sorted_descriptor_counts_are() {
-	[ "$(sorted_descriptor_counts)" = "$1" ]
-}
-
-# The server's dead children for which it has not waited.
-zombies() {
-	local pid
-
-	for pid in $(children); do
-		grep -l '^State:.Z' "/proc/$pid/status" 2>/dev/null || true
-	done
-}
-
-no_zombie() {
-	[ -z "$(zombies)" ]
-}
-
 # The process ids of the master's children.
 children() {
 	cat "/proc/$PID/task/$PID/children" 2>/dev/null
-}
-
-# --- the status table ---
-
-# read_status: has the server write one.
-read_status() {
-	local tables
-
-	tables=$(grep -c '^echod: limits: ' "$ERR" || true)
-	kill -USR1 "$PID"
-	wait_until has_tables $((tables + 1))
-}
-
-has_tables() {
-	[ "$(grep -c '^echod: limits: ' "$ERR")" -ge "$1" ]
-}
-
-# status ROW COLUMN: a figure of the last table. Rows: worker0, ..., workers, logger.
-status() {
-	sed -n 's/^echod: worker \([0-9]\)/echod: worker\1/p; s/^echod: workers /&- /p; /^echod: logger /p' "$ERR" |
-		awk -v row="$1" -v column="$2" '
-			BEGIN {
-				split("- name pid restarts clients received echoed dropped waiting", names)
-				for (i in names)
-					number[names[i]] = i
-				number["written"] = number["clients"]
-			}
-			$2 == row { value = $number[column] }
-			END { print value }'
-}
-
-# status_now ROW COLUMN
-status_now() {
-	read_status
-	status "$1" "$2"
-}
-
-# status_is VALUE ROW COLUMN: does a new table say so?
-status_is() {
-	[ "$(status_now "$2" "$3")" = "$1" ]
-}
-
-# What the server has written to stderr, but for where it listens, tables, deaths and ends of connections.
-other_complaints() {
-	complaints | grep -v -e '^echod: \(process \|workers\? \|logger[: ]\|limits: \)' -e ': closed, received ' || true
-}
-
-# The bytes of buffers that are taken from --buffer-total, by the last table.
-status_buffers() {
-	sed -n 's/^echod: limits: .* clients, \([0-9]*\) of .*/\1/p' "$ERR" | tail -n 1
-}
-
-no_buffers_taken() {
-	read_status
-	[ "$(status_buffers)" -eq 0 ]
 }
 
 # --- other binaries ---
@@ -362,11 +254,6 @@ on_a_copy() {
 	mkdir -p "$TMP/bin"
 	cp "$ECHOD" "$BINARY"
 	ECHOD=$BINARY
-}
-
-# run_as NAME: by this name the server is to be started.
-run_as() {
-	ECHOD=$1
 }
 
 # replace_binary: puts the same program in another file in its place.

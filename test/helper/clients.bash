@@ -1,0 +1,67 @@
+# Clients of the server: nc, socat and the test client, fed and looked at while they run.
+
+# shellcheck source=test/helper/server.bash
+source "$(dirname "${BASH_SOURCE[0]}")/server.bash"
+
+# started NAME: the process just put into the background, with 3>&-, is the client of this name.
+started() {
+	CLIENT_PID[$1]=$!
+	STARTED[$!]=1
+}
+
+# open_client NAME COMMAND...: a client whose input the test feeds it piece by piece. Its output goes to
+# NAME.out and NAME.err.
+open_client() {
+	local name=$1 feed
+
+	mkfifo "$TMP/$name.in"
+	(
+		for feed in "${CLIENT_FEED[@]}"; do
+			exec {feed}>&-
+		done
+		exec "${@:2}" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" 3>&-
+	) &
+	started "$name"
+	exec {feed}>"$TMP/$name.in"
+	CLIENT_FEED[$name]=$feed
+}
+
+# feed NAME TEXT: gives the client some input.
+feed() {
+	printf '%s' "$2" >&"${CLIENT_FEED[$1]}"
+}
+
+# end_input NAME: the client's input ends.
+end_input() {
+	local feed=${CLIENT_FEED[$1]}
+
+	exec {feed}>&-
+	unset "CLIENT_FEED[$1]"
+}
+
+# await_client NAME: ends the client's input, if that is still to be done; the client must end, and well.
+await_client() {
+	if [ -n "${CLIENT_FEED[$1]}" ]; then
+		end_input "$1"
+	fi
+	await_end "${CLIENT_PID[$1]}"
+	if [ -e "$TMP/$1.err" ]; then
+		cat "$TMP/$1.err"
+	fi
+	[ "$STATUS" -eq 0 ]
+}
+
+# says NAME PATTERN: has the client written a line that matches?
+says() {
+	grep -q "$2" "$TMP/$1.out"
+}
+
+# got NAME TEXT: has exactly this come out of the client?
+got() {
+	cmp -s "$TMP/$1.out" <(printf '%s' "$2")
+}
+
+# others_are_served OPTION...: other clients use the server now, a line at a time, and each is answered soon.
+others_are_served() {
+	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
+}

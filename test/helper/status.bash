@@ -1,0 +1,44 @@
+# What the server tells of itself: the table that SIGUSR1 has it write.
+
+# read_status: has the server write one.
+read_status() {
+	local tables
+
+	tables=$(grep -c '^echod: limits: ' "$ERR" || true)
+	kill -USR1 "$PID"
+	wait_until has_tables $((tables + 1))
+}
+
+has_tables() {
+	[ "$(grep -c '^echod: limits: ' "$ERR")" -ge "$1" ]
+}
+
+# status ROW COLUMN: a figure of the last table. Rows: worker0, ..., workers, logger.
+status() {
+	sed -n 's/^echod: worker \([0-9]\)/echod: worker\1/p; s/^echod: workers /&- /p; /^echod: logger /p' "$ERR" |
+		awk -v row="$1" -v column="$2" '
+			BEGIN {
+				split("- name pid restarts clients received echoed dropped waiting", names)
+				for (i in names)
+					number[names[i]] = i
+				number["written"] = number["clients"]
+			}
+			$2 == row { value = $number[column] }
+			END { print value }'
+}
+
+# status_now ROW COLUMN
+status_now() {
+	read_status
+	status "$1" "$2"
+}
+
+# status_is VALUE ROW COLUMN: does a new table say so?
+status_is() {
+	[ "$(status_now "$2" "$3")" = "$1" ]
+}
+
+# What the server has written to stderr, but for where it listens, tables, deaths and ends of connections.
+other_complaints() {
+	complaints | grep -v -e '^echod: \(process \|workers\? \|logger[: ]\|limits: \)' -e ': closed, received ' || true
+}
