@@ -86,18 +86,20 @@ SOURCES := $(sort $(wildcard src/*.c src/*/*.c)) $(FAULT_SOURCES)
 # Every file here is a program of its own ...
 PROGRAM_SOURCES := $(sort $(wildcard test/*.c test/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard test/bench/*.c))
-# ... and these make one together.
+# ... and these folders make one each.
 CLIENT_SOURCES := $(sort $(wildcard test/client/*.c))
+LOAD_SOURCES := $(sort $(wildcard test/bench/load/*.c))
 
-C_FILES := $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES)
-HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h))
+C_FILES := $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES)
+HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h test/*/*/*.h))
 
 objects = $(patsubst %.c,$(OUT)/objects/%.o,$(1))
 
 # All of src but main(), for the test programs to link what they need of it.
 LIBRARY := $(OUT)/echod.a
 
-CLIENT := $(if $(CLIENT_SOURCES),$(OUT)/test/client)
+CLIENT := $(OUT)/test/client
+LOAD := $(OUT)/bench/load
 PROGRAMS := $(PROGRAM_SOURCES:%.c=$(OUT)/%)
 BENCH_PROGRAMS := $(BENCH_SOURCES:test/%.c=$(OUT)/%)
 
@@ -129,13 +131,17 @@ $(CLIENT): $(call objects,$(CLIENT_SOURCES)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
+$(LOAD): $(call objects,$(LOAD_SOURCES))
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LDLIBS)
+
 $(BENCH_PROGRAMS): $(OUT)/%: $(OUT)/objects/test/%.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
 test-programs: $(CLIENT) $(PROGRAMS)
 
-bench-programs: $(BENCH_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS) $(LOAD)
 
 fault:
 	$(MAKE) --no-print-directory BUILD=fault all

@@ -48,7 +48,7 @@ static void watch(int operation, int fd, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.fd = fd };
 
-	if (epoll_ctl(epoll_fd, operation, fd, &event) == -1)
+	if (epoll_ctl(epoll_fd, operation, fd, &event) != 0)
 		fail("epoll_ctl");
 }
 
@@ -76,7 +76,7 @@ static ssize_t client_send(int fd, const char *bytes, size_t count)
 {
 	ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
 
-	if (sent == -1 && (errno == EAGAIN || errno == EINTR))
+	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	return sent;
 }
@@ -86,14 +86,14 @@ static void client_readable(int fd)
 	ssize_t received = recv(fd, buffer, sizeof(buffer), 0);
 	ssize_t sent;
 
-	if (received == -1 && (errno == EAGAIN || errno == EINTR))
+	if (received < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (received <= 0) {
 		client_close(fd);
 		return;
 	}
 	sent = client_send(fd, buffer, (size_t)received);
-	if (sent == -1)
+	if (sent < 0)
 		client_close(fd);
 	else if (sent < received)
 		client_keep(fd, buffer + sent, (size_t)(received - sent));
@@ -104,7 +104,7 @@ static void client_writable(int fd)
 	struct pending *kept = &pending[fd];
 	ssize_t sent = client_send(fd, kept->bytes + kept->from, kept->to - kept->from);
 
-	if (sent == -1) {
+	if (sent < 0) {
 		client_close(fd);
 		return;
 	}
@@ -138,15 +138,15 @@ static void listen_on_free_port(void)
 	const int on = 1;
 
 	listener_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (listener_fd == -1)
+	if (listener_fd < 0)
 		fail("socket");
-	if (setsockopt(listener_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+	if (setsockopt(listener_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
 		fail("TCP_NODELAY");
-	if (bind(listener_fd, (struct sockaddr *)&address, length) == -1)
+	if (bind(listener_fd, (struct sockaddr *)&address, length) != 0)
 		fail("bind");
-	if (listen(listener_fd, BACKLOG) == -1)
+	if (listen(listener_fd, BACKLOG) != 0)
 		fail("listen");
-	if (getsockname(listener_fd, (struct sockaddr *)&address, &length) == -1)
+	if (getsockname(listener_fd, (struct sockaddr *)&address, &length) != 0)
 		fail("getsockname");
 	fprintf(stderr, "listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
 }
@@ -158,7 +158,7 @@ static void serve(void)
 	for (;;) {
 		int count = epoll_wait(epoll_fd, events, EVENTS, -1);
 
-		if (count == -1 && errno != EINTR)
+		if (count < 0 && errno != EINTR)
 			fail("epoll_wait");
 		for (int i = 0; i < count; i++) {
 			int fd = events[i].data.fd;
@@ -177,16 +177,16 @@ int main(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		fail("RLIMIT_NOFILE");
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		fail("RLIMIT_NOFILE");
 	pending = calloc(limit.rlim_max, sizeof(*pending));
 	if (pending == NULL)
 		fail("calloc");
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_fd == -1)
+	if (epoll_fd < 0)
 		fail("epoll_create1");
 	listen_on_free_port();
 	watch(EPOLL_CTL_ADD, listener_fd, EPOLLIN);

@@ -66,37 +66,17 @@ function summarize(count)
 	return 1
 }
 
-# The figures themselves.
-function figures_of(workload, contender, key,    round, count)
-{
-	count = 0
-	for (round = 1; round <= last_round; round++)
-		if ((workload, contender, round, key) in value)
-			sorted[++count] = value[workload, contender, round, key]
-	return summarize(count)
-}
-
-# One contender's figures divided by the other's of the same round.
-function ratios_of(workload, contender, other, key,    round, count, divisor)
+# Summarizes a contender's figures, each divided by `other`: nothing, a number, or a contender's of the same round.
+function figures_of(workload, contender, key, other,    round, count, divisor)
 {
 	count = 0
 	for (round = 1; round <= last_round; round++) {
-		if (!((workload, contender, round, key) in value && (workload, other, round, key) in value))
-			continue
-		divisor = value[workload, other, round, key]
-		if (divisor > 0)
+		divisor = other == "" ? 1 : other
+		if (other ~ /^[a-z]/)
+			divisor = ((workload, other, round, key) in value) ? value[workload, other, round, key] : 0
+		if (((workload, contender, round, key) in value) && divisor > 0)
 			sorted[++count] = value[workload, contender, round, key] / divisor
 	}
-	return summarize(count)
-}
-
-# The same figures as parts of a limit.
-function parts_of(workload, contender, key, limit,    round, count)
-{
-	count = 0
-	for (round = 1; round <= last_round; round++)
-		if ((workload, contender, round, key) in value)
-			sorted[++count] = value[workload, contender, round, key] / limit
 	return summarize(count)
 }
 
@@ -128,7 +108,7 @@ function absolute_columns(workload, contender)
 	printf "%10s", figure(middle)
 	if (figures_of(workload, contender, "cpu_us")) {
 		printf "%9s", figure(middle)
-		if (contender != "baseline" && ratios_of(workload, contender, "baseline", "cpu_us"))
+		if (contender != "baseline" && figures_of(workload, contender, "cpu_us", "baseline"))
 			printf "%7s %s", figure(middle), bar(middle, 1.5, 6)
 	}
 	printf "\n"
@@ -141,80 +121,53 @@ function heading(title, scale, goal, unit, processor_time)
 		unit, processor_time ? "cpu µs" : "", processor_time ? "ratio" : "")
 }
 
-function against_baseline(workload,    i, contender, goal)
+function against_baseline(workload, contender)
 {
-	goal = goals[workload]
-	printf "%s", heading("against the baseline", scale_to_1_5,
-		goal == "" ? "" : sprintf("≥ %.2f  ", goal), units[workload], 1)
-	for (i = 1; i <= contender_count; i++) {
-		contender = contenders_list[i]
-		if (is_peer[contender] || !figures_of(workload, contender, "rate"))
-			continue
-		if (contender == "baseline") {
-			printf "  %-24s%55s", label(contender), ""
-			absolute_columns(workload, contender)
-		} else if (ratios_of(workload, contender, "baseline", "rate")) {
-			ratio_columns(contender, 1.5, goal, 0)
-			absolute_columns(workload, contender)
-		}
-	}
+	if (contender == "baseline")
+		printf "  %-24s%55s", label(contender), ""
+	else if (figures_of(workload, contender, "rate", "baseline"))
+		ratio_columns(contender, 1.5, goals[workload], 0)
+	else
+		return
+	absolute_columns(workload, contender)
 }
 
-function against_peers(workload,    i, contender, goal, above)
+function against_peer(workload, contender)
 {
-	above = heading("echod against the peers", scale_to_6, "goal", units[workload], 1)
-	for (i = 1; i <= contender_count; i++) {
-		contender = contenders_list[i]
-		if (!is_peer[contender] || !ratios_of(workload, "null", contender, "rate"))
-			continue
-		printf "%s", above
-		above = ""
-		goal = is_logging[contender] ? 3 : workload ~ /^(ping|connect)/ ? 1.3 : ""
-		ratio_columns(contender, 6, goal, 0)
-		absolute_columns(workload, contender)
-	}
+	if (!figures_of(workload, "null", "rate", contender))
+		return
+	if (!peers_shown++)
+		printf "%s", heading("echod against the peers", scale_to_6, "goal", units[workload], 1)
+	ratio_columns(contender, 6, is_logging[contender] ? 3 : workload ~ /^(ping|connect)/ ? 1.3 : "", 0)
+	absolute_columns(workload, contender)
 }
 
-function latencies(workload,    i, k, contender, key, count)
+function latencies(workload, contender,    k)
 {
-	count = split("p50_us p99_us p999_us", keys, " ")
-	printf "  %-24s%26s%26s%26s\n", workload == "mixed" ? "latency of the ping-pong" : "latency",
-		"p50 µs  ratio        ", "p99 µs  ratio        ", "p99.9 µs  ratio        "
-	for (i = 1; i <= contender_count; i++) {
-		contender = contenders_list[i]
-		if (!figures_of(workload, contender, keys[1]))
-			continue
-		printf "  %-24s", label(contender)
-		for (k = 1; k <= count; k++) {
-			key = keys[k]
-			figures_of(workload, contender, key)
-			printf "%11s", figure(middle)
-			if (contender == "baseline")
-				printf "%15s", ""
-			else if (ratios_of(workload, contender, "baseline", key))
-				printf "%7s %s", figure(middle), bar(middle, 1.5, 7)
-		}
-		printf "\n"
+	printf "  %-24s", label(contender)
+	for (k = 1; k <= 3; k++) {
+		figures_of(workload, contender, percentiles[k])
+		printf "%11s", figure(middle)
+		if (contender == "baseline")
+			printf "%15s", ""
+		else if (figures_of(workload, contender, percentiles[k], "baseline"))
+			printf "%7s %s", figure(middle), bar(middle, 1.5, 7)
 	}
+	printf "\n"
 }
 
-function against_limit(workload, key, limit, unit,    i, contender)
+function against_limit(workload, contender)
 {
-	printf "%s", heading("against the limit", scale_to_1_5, "≤ 1.00  ", unit, 0)
-	for (i = 1; i <= contender_count; i++) {
-		contender = contenders_list[i]
-		if (!parts_of(workload, contender, key, limit))
-			continue
-		ratio_columns(contender, 1.5, contender == "baseline" ? "" : 1, 1)
-		figures_of(workload, contender, key)
-		printf "%10s", figure(middle)
-		if (figures_of(workload, contender, "before_bytes")) {
-			printf "   %s MB", figure(middle / 1e6)
-			figures_of(workload, contender, "after_bytes")
-			printf " to %s MB", figure(middle / 1e6)
-		}
-		printf "\n"
+	figures_of(workload, contender, limit_keys[workload], limits[workload])
+	ratio_columns(contender, 1.5, contender == "baseline" ? "" : 1, 1)
+	figures_of(workload, contender, limit_keys[workload])
+	printf "%10s", figure(middle)
+	if (figures_of(workload, contender, "before_bytes")) {
+		printf "   %s MB", figure(middle / 1e6)
+		figures_of(workload, contender, "after_bytes")
+		printf " to %s MB", figure(middle / 1e6)
 	}
+	printf "\n"
 }
 
 # Who could not be measured, one line for each reason.
@@ -234,20 +187,53 @@ function missing(workload,    i, contender, reason, names, peers, order, count)
 		printf "  %s: %s\n", peers[order[i]] == 7 ? "the peers" : names[order[i]], order[i]
 }
 
-function block(workload)
+function block(workload,    i, contender, goal)
 {
 	printf "\n%s\n", titles[workload]
-	if (workload == "memory")
-		against_limit(workload, "client_bytes", 256, "bytes")
-	else if (workload == "recovery")
-		against_limit(workload, "resumed_ms", 50, "ms")
-	else
-		against_baseline(workload)
-	if (workload !~ /^(memory|recovery)$/)
-		against_peers(workload)
+	goal = workload in limits ? "≤ 1.00  " : workload in goals ? sprintf("≥ %.2f  ", goals[workload]) : ""
+	printf "%s", heading(workload in limits ? "against the limit" : "against the baseline", scale_to_1_5, goal,
+		units[workload], !(workload in limits))
+	for (i = 1; i <= contender_count; i++) {
+		contender = contenders_list[i]
+		if (workload in limits) {
+			if (figures_of(workload, contender, limit_keys[workload]))
+				against_limit(workload, contender)
+		} else if (!is_peer[contender] && figures_of(workload, contender, "rate")) {
+			against_baseline(workload, contender)
+		}
+	}
+	peers_shown = 0
+	for (i = 1; i <= contender_count; i++)
+		if (is_peer[contenders_list[i]])
+			against_peer(workload, contenders_list[i])
 	if (workload ~ /^(ping|mixed|connect)/)
-		latencies(workload)
+		printf "  %-24s%26s%26s%26s\n", workload == "mixed" ? "latency of the ping-pong" : "latency",
+			"p50 µs  ratio        ", "p99 µs  ratio        ", "p99.9 µs  ratio        "
+	for (i = 1; i <= contender_count; i++)
+		if (workload ~ /^(ping|mixed|connect)/ && figures_of(workload, contenders_list[i], percentiles[1]))
+			latencies(workload, contenders_list[i])
 	missing(workload)
+}
+
+function describe(name, unit, goal, title)
+{
+	units[name] = unit
+	titles[name] = title
+	if (goal != "")
+		goals[name] = goal
+}
+
+function limit(name, key, most)
+{
+	limit_keys[name] = key
+	limits[name] = most
+}
+
+function peer(name, text, logs)
+{
+	labels[name] = text == "" ? name : text
+	is_peer[name] = 1
+	is_logging[name] = logs
 }
 
 BEGIN {
@@ -255,6 +241,7 @@ BEGIN {
 	workload_count = split(workloads, workloads_list, " ")
 	contender_count = split(contenders, contenders_list, " ")
 	split("▏ ▎ ▍ ▌ ▋ ▊ ▉", parts, " ")
+	split("p50_us p99_us p999_us", percentiles, " ")
 	scale_to_1_5 = sprintf("0%15s%8s", "1", "1.5")
 	scale_to_6 = sprintf("0%3s%20s", "1", "6")
 	contenders_list[++contender_count] = "one-worker"
@@ -263,36 +250,27 @@ BEGIN {
 	labels["file"] = "echod, log to a file"
 	labels["pipe"] = "echod, log to a pipe"
 	labels["one-worker"] = "echod --workers=1"
-	labels["socat-v"] = "socat -v (logs)"
-	labels["tcpserver"] = "tcpserver cat"
-	labels["recordio"] = "recordio cat (logs)"
-	labels["tcpsvd"] = "tcpsvd cat"
-	labels["xinetd"] = "xinetd's own echo"
-	split("socat socat-v ncat tcpserver recordio tcpsvd xinetd", list, " ")
-	for (i in list)
-		is_peer[list[i]] = 1
-	is_logging["socat-v"] = is_logging["recordio"] = 1
+	peer("socat")
+	peer("socat-v", "socat -v (logs)", 1)
+	peer("ncat")
+	peer("tcpserver", "tcpserver cat")
+	peer("recordio", "recordio cat (logs)", 1)
+	peer("tcpsvd", "tcpsvd cat")
+	peer("xinetd", "xinetd's own echo")
 
-	titles["ping-1"] = "ping-pong of 64 bytes, 1 client"
-	titles["ping-1-pinned"] = "ping-pong of 64 bytes, 1 client, all processes on one processor"
-	titles["ping-64"] = "ping-pong of 64 bytes, 64 clients"
-	titles["ping-1000"] = "ping-pong of 64 bytes, 1,000 clients"
-	titles["ping-1k"] = "ping-pong of 1 KiB, 64 clients"
-	titles["stream-4"] = "streams, 4 clients with 1 MB on the way"
-	titles["stream-64"] = "streams, 64 clients with 100 KB on the way"
-	titles["mixed"] = "a ping-pong of 64 bytes beside 8 streams with 1 MB on the way, one worker"
-	titles["connect"] = "connect, echo 64 bytes, close, 32 at a time"
-	titles["memory"] = "memory of " figure(idle_clients) " idle clients, all processes, for each client"
-	titles["recovery"] = "kill -9 of a worker, " figure(recover_clients) " clients: time to the last echo"
-
-	goals["ping-1"] = 0.97
-	goals["ping-64"] = goals["ping-1000"] = goals["connect"] = 1
-	goals["ping-1k"] = goals["stream-4"] = 0.95
-	goals["stream-64"] = 0.9
-
-	units["stream-4"] = units["stream-64"] = units["mixed"] = "MB/s"
-	units["ping-1"] = units["ping-1-pinned"] = units["ping-64"] = units["ping-1000"] = "/s"
-	units["ping-1k"] = units["connect"] = "/s"
+	describe("ping-1", "/s", 0.97, "ping-pong of 64 bytes, 1 client")
+	describe("ping-1-pinned", "/s", "", "ping-pong of 64 bytes, 1 client, all processes on one processor")
+	describe("ping-64", "/s", 1, "ping-pong of 64 bytes, 64 clients")
+	describe("ping-1000", "/s", 1, "ping-pong of 64 bytes, 1,000 clients")
+	describe("ping-1k", "/s", 0.95, "ping-pong of 1 KiB, 64 clients")
+	describe("stream-4", "MB/s", 0.95, "streams, 4 clients with 1 MB on the way")
+	describe("stream-64", "MB/s", 0.9, "streams, 64 clients with 100 KB on the way")
+	describe("mixed", "MB/s", "", "a ping-pong of 64 bytes beside 8 streams with 1 MB on the way, one worker")
+	describe("connect", "/s", 1, "connect, echo 64 bytes, close, 32 at a time")
+	describe("memory", "bytes", "", "memory of " figure(idle_clients) " idle clients, all processes, for each client")
+	limit("memory", "client_bytes", 256)
+	describe("recovery", "ms", "", "kill -9 of a worker, " figure(recover_clients) " clients: time to the last echo")
+	limit("recovery", "resumed_ms", 50)
 }
 
 {

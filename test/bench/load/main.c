@@ -1,0 +1,140 @@
+/*
+ * The load generator: one thread, one epoll, and every byte that comes back is compared with what
+ * was sent.
+ *
+ *     load ping-pong -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID]
+ *     load stream    -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID]
+ *     load mixed     -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID]
+ *     load connect   -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID] [-1]
+ *     load idle      -p PORT [-c CLIENTS]
+ *     load recover   -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] -k PID
+ *     load compiler
+ *
+ *     ping-pong  each of CLIENTS sends BYTES, waits for their echo, and again
+ *     stream     each of CLIENTS has BYTES on their way, there and back, all the time
+ *     mixed      CLIENTS streams and one ping-pong of 64 bytes
+ *     connect    CLIENTS at a time connect, send BYTES, read their echo, close, and again; each comes
+ *                from an address of its own, or with -1 from 127.0.0.1, where ports may run out
+ *     idle       CLIENTS connect, have 64 bytes echoed, and stay until standard input ends
+ *     recover    CLIENTS ping slowly for SECONDS, then process PID is killed, and every client pings
+ *     compiler   says what this program was compiled with
+ *
+ * The answer is one line of KEY=VALUE on standard output. Processor time is that of process -s and
+ * all its descendants within the measured seconds. Exit status 1 and a line on standard error if a
+ * byte is wrong or missing, or if nothing comes back for five seconds.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+
+enum { CLIENTS_MAX = 16380 };
+
+const char *workload;
+uint16_t port;
+uint32_t clients_wanted = 1;
+size_t bytes_wanted = PING_BYTES;
+double seconds_wanted = 1;
+uint64_t operations_wanted;
+pid_t server_pid;
+pid_t victim_pid;
+bool one_address;
+
+void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	fflush(stdout);
+	fprintf(stderr, "load: %s: ", workload);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void compiler(void)
+{
+#ifdef __clang__
+	puts("clang " __clang_version__);
+#else
+	puts("gcc " __VERSION__);
+#endif
+}
+
+static double number(const char *text, double most)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(value >= 0 && value <= most))
+		fail("wrong number: %s", text);
+	return value;
+}
+
+static void parse(int argc, char *argv[])
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "p:c:b:t:n:s:k:1")) >= 0) {
+		switch (option) {
+		case 'p':
+			port = (uint16_t)number(optarg, UINT16_MAX);
+			break;
+		case 'c':
+			clients_wanted = (uint32_t)number(optarg, CLIENTS_MAX);
+			break;
+		case 'b':
+			bytes_wanted = (size_t)number(optarg, 1e9);
+			break;
+		case 't':
+			seconds_wanted = number(optarg, 3600);
+			break;
+		case 'n':
+			operations_wanted = (uint64_t)number(optarg, 1e12);
+			break;
+		case 's':
+			server_pid = (pid_t)number(optarg, INT32_MAX);
+			break;
+		case 'k':
+			victim_pid = (pid_t)number(optarg, INT32_MAX);
+			break;
+		case '1':
+			one_address = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (optind != argc || clients_wanted == 0 || bytes_wanted == 0)
+		fail("wrong arguments");
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} workloads[] = {
+		{ "ping-pong", ping_pong },       { "stream", stream }, { "mixed", mixed },
+		{ "connect", connect_and_close }, { "idle", idle },     { "recover", recover },
+		{ "compiler", compiler },
+	};
+
+	workload = argc > 1 ? argv[1] : "usage";
+	for (size_t i = 0; i < sizeof(workloads) / sizeof(*workloads); i++) {
+		if (strcmp(workload, workloads[i].name) == 0) {
+			parse(argc - 1, argv + 1);
+			clients_prepare();
+			workloads[i].run();
+			if (fflush(stdout) != 0)
+				fail("standard output: %s", strerror(errno));
+			return 0;
+		}
+	}
+	fail("WORKLOAD and its options, see the top of main.c");
+}
