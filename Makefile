@@ -88,9 +88,9 @@ PROGRAM_SOURCES := $(sort $(wildcard test/*.c test/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard test/bench/*.c))
 # ... and these folders make one each.
 CLIENT_SOURCES := $(sort $(wildcard test/client/*.c))
-LOAD_SOURCES := $(sort $(wildcard test/bench/load/*.c))
+LOAD_SOURCES := $(sort $(wildcard test/bench/load/*.c)) test/client/options.c
 
-C_FILES := $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES)
+C_FILES := $(sort $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES))
 HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h test/*/*/*.h))
 
 objects = $(patsubst %.c,$(OUT)/objects/%.o,$(1))

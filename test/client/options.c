@@ -23,6 +23,16 @@ uint64_t number(const char *text, uint64_t most)
 	return value;
 }
 
+static double fraction(const char *text, double most)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(value >= 0 && value <= most))
+		fail("'%s' is not a number up to %g", text, most);
+	return value;
+}
+
 static void take(const struct command_option *option, const char *text)
 {
 	struct texts *texts = option->value;
@@ -36,6 +46,9 @@ static void take(const struct command_option *option, const char *text)
 		break;
 	case OPTION_UINT64:
 		*(uint64_t *)option->value = number(text, option->most);
+		break;
+	case OPTION_DOUBLE:
+		*(double *)option->value = fraction(text, (double)option->most);
 		break;
 	case OPTION_TEXT:
 		*(const char **)option->value = text;

@@ -10,6 +10,7 @@ enum option_kind {
 	OPTION_FLAG,
 	OPTION_UNSIGNED,
 	OPTION_UINT64,
+	OPTION_DOUBLE,
 	OPTION_TEXT,
 	OPTION_TEXTS,
 };
@@ -36,6 +37,7 @@ struct command_option {
 		bool *: OPTION_FLAG,                                                                         \
 		unsigned *: OPTION_UNSIGNED,                                                                 \
 		uint64_t *: OPTION_UINT64,                                                                   \
+		double *: OPTION_DOUBLE,                                                                     \
 		const char **: OPTION_TEXT,                                                                  \
 		struct texts *: OPTION_TEXTS),                                                               \
 	  (value), (most) }

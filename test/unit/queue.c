@@ -48,64 +48,6 @@ static bool agree(const struct queue *queue, const struct model *model)
 	return queue->count == model->count;
 }
 
-static void check_order(void)
-{
-	struct queue queue;
-
-	CHECK(queue_init(&queue, NUMBERS) == 0);
-	CHECK(queue.count == 0);
-	queue_add(&queue, 3);
-	queue_add(&queue, 0);
-	queue_add(&queue, NUMBERS - 1);
-	queue_add(&queue, 1);
-	CHECK(queue.count == 4);
-	CHECK(queue_take(&queue) == 3);
-	CHECK(queue_take(&queue) == 0);
-	CHECK(queue_take(&queue) == NUMBERS - 1);
-	CHECK(queue_take(&queue) == 1);
-	CHECK(queue.count == 0);
-	queue_release(&queue);
-}
-
-/* A number that stands in line keeps its place; one that was taken goes to the end. */
-static void check_once(void)
-{
-	struct queue queue;
-
-	CHECK(queue_init(&queue, NUMBERS) == 0);
-	queue_add(&queue, 5);
-	queue_add(&queue, 5);
-	queue_add(&queue, 2);
-	queue_add(&queue, 5);
-	queue_add(&queue, 2);
-	CHECK(queue.count == 2);
-	CHECK(queue_take(&queue) == 5 && !queue_has(&queue, 5) && queue_has(&queue, 2));
-	queue_add(&queue, 5);
-	CHECK(queue.count == 2);
-	CHECK(queue_take(&queue) == 2);
-	CHECK(queue_take(&queue) == 5);
-	CHECK(queue.count == 0 && !queue_has(&queue, 2) && !queue_has(&queue, 5));
-	queue_release(&queue);
-}
-
-/* Each number can be alone in line, the first and the last there are as well, and be so again. */
-static void check_refilled(void)
-{
-	struct queue queue;
-
-	CHECK(queue_init(&queue, NUMBERS) == 0);
-	for (uint32_t i = 0; i < 3 * NUMBERS; i++) {
-		uint32_t number = i % NUMBERS;
-
-		CHECK(!queue_has(&queue, number));
-		queue_add(&queue, number);
-		CHECK(queue_has(&queue, number) && queue.count == 1);
-		CHECK(queue_take(&queue) == number);
-		CHECK(!queue_has(&queue, number) && queue.count == 0);
-	}
-	queue_release(&queue);
-}
-
 /* One number is the least there may be. */
 static void check_smallest(void)
 {
@@ -160,9 +102,6 @@ static void check_release(void)
 
 int main(void)
 {
-	check_order();
-	check_once();
-	check_refilled();
 	check_smallest();
 	for (unsigned seed = 1; seed <= 10; seed++)
 		check_against_model(seed);

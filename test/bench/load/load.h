@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/types.h>
 
 enum {
 	CHUNK_BYTES = 64 * 1024, /* the most in one send or receive */
@@ -20,13 +19,13 @@ enum {
 
 /* The command line. */
 extern const char *workload;
-extern uint16_t port;
+extern unsigned port;
 extern uint32_t clients_wanted;
 extern size_t bytes_wanted;
 extern double seconds_wanted;
 extern uint64_t operations_wanted;
-extern pid_t server_pid;
-extern pid_t victim_pid;
+extern unsigned server_pid; /* 0: none */
+extern unsigned victim_pid;
 extern bool one_address;
 
 /* Writes one line to standard error, and ends. */

@@ -28,21 +28,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "../../client/options.h"
 #include "load.h"
 
 enum { CLIENTS_MAX = 16380 };
 
 const char *workload;
-uint16_t port;
+unsigned port;
 uint32_t clients_wanted = 1;
 size_t bytes_wanted = PING_BYTES;
 double seconds_wanted = 1;
 uint64_t operations_wanted;
-pid_t server_pid;
-pid_t victim_pid;
+unsigned server_pid;
+unsigned victim_pid;
 bool one_address;
+
+static const struct command_option table[] = {
+	OPTION('p', &port, UINT16_MAX),
+	OPTION('c', &clients_wanted, CLIENTS_MAX),
+	OPTION('b', &bytes_wanted, 1000000000),
+	OPTION('t', &seconds_wanted, 3600),
+	OPTION('n', &operations_wanted, UINT64_MAX),
+	OPTION('s', &server_pid, INT32_MAX),
+	OPTION('k', &victim_pid, INT32_MAX),
+	OPTION('1', &one_address, 0),
+	{ .kind = OPTION_END },
+};
 
 void fail(const char *format, ...)
 {
@@ -66,54 +78,6 @@ static void compiler(void)
 #endif
 }
 
-static double number(const char *text, double most)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || *end != '\0' || !(value >= 0 && value <= most))
-		fail("wrong number: %s", text);
-	return value;
-}
-
-static void parse(int argc, char *argv[])
-{
-	int option;
-
-	while ((option = getopt(argc, argv, "p:c:b:t:n:s:k:1")) >= 0) {
-		switch (option) {
-		case 'p':
-			port = (uint16_t)number(optarg, UINT16_MAX);
-			break;
-		case 'c':
-			clients_wanted = (uint32_t)number(optarg, CLIENTS_MAX);
-			break;
-		case 'b':
-			bytes_wanted = (size_t)number(optarg, 1e9);
-			break;
-		case 't':
-			seconds_wanted = number(optarg, 3600);
-			break;
-		case 'n':
-			operations_wanted = (uint64_t)number(optarg, 1e12);
-			break;
-		case 's':
-			server_pid = (pid_t)number(optarg, INT32_MAX);
-			break;
-		case 'k':
-			victim_pid = (pid_t)number(optarg, INT32_MAX);
-			break;
-		case '1':
-			one_address = true;
-			break;
-		default:
-			exit(2);
-		}
-	}
-	if (optind != argc || clients_wanted == 0 || bytes_wanted == 0)
-		fail("wrong arguments");
-}
-
 int main(int argc, char *argv[])
 {
 	static const struct {
@@ -128,7 +92,9 @@ int main(int argc, char *argv[])
 	workload = argc > 1 ? argv[1] : "usage";
 	for (size_t i = 0; i < sizeof(workloads) / sizeof(*workloads); i++) {
 		if (strcmp(workload, workloads[i].name) == 0) {
-			parse(argc - 1, argv + 1);
+			parse_options(argc - 1, argv + 1, table, 0);
+			if (clients_wanted == 0 || bytes_wanted == 0)
+				fail("wrong arguments");
 			clients_prepare();
 			workloads[i].run();
 			if (fflush(stdout) != 0)

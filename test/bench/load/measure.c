@@ -137,7 +137,7 @@ static double tree_usecs(pid_t pid)
 
 static double server_usecs(void)
 {
-	return server_pid == 0 ? 0 : tree_usecs(server_pid);
+	return server_pid == 0 ? 0 : tree_usecs((pid_t)server_pid);
 }
 
 /* ---- rates ---- */

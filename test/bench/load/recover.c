@@ -82,7 +82,7 @@ static void recover_kill(void)
 	death.fd = (int)syscall(SYS_pidfd_open, victim_pid, 0);
 	if (death.fd < 0)
 		fail("process %d: %s", (int)victim_pid, strerror(errno));
-	if (kill(victim_pid, SIGKILL) != 0)
+	if (kill((pid_t)victim_pid, SIGKILL) != 0)
 		fail("kill %d: %s", (int)victim_pid, strerror(errno));
 	if (poll(&death, 1, STALL_MSECS) != 1)
 		fail("process %d does not die", (int)victim_pid);
