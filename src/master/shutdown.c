@@ -16,9 +16,22 @@
 
 enum {
 	SAME_REQUEST_MSECS = 20, /* between two signals that mean one shutdown */
-	GRACE_MSECS = 500,       /* after the deadline, and between rounds of killing */
+	GRACE_MSECS = 500,       /* after the deadline; twice as long after each round of killing */
 	KILLS_MAX = 3,           /* rounds, then the rest is given up */
 };
+
+/* What is still on its way out shrinks while the logger gets on with its work. */
+static bool log_moves(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+	const struct log_progress *log = master->child_memory[ledger->workers].base;
+	uint64_t seen = ledger->shutdown.output_seen;
+	int in_relay = 0; /* and stays so if it cannot be asked for */
+
+	(void)ioctl(ledger->relay_fds[0], FIONREAD, &in_relay);
+	ledger->shutdown.output_seen = committed(&log->written) - (uint64_t)in_relay;
+	return ledger->shutdown.output_seen != seen;
+}
 
 /* By a signal, or 0. */
 static void begin(struct master *master, uint32_t signal_number)
@@ -33,6 +46,7 @@ static void begin(struct master *master, uint32_t signal_number)
 	ledger->shutdown.asked_at = now;
 	ledger->shutdown.deadline_at = now + (uint64_t)master->options->drain_timeout_msecs;
 	ledger->shutdown.patience_at = ledger->shutdown.deadline_at + GRACE_MSECS;
+	(void)log_moves(master); /* from here on */
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
 
@@ -103,19 +117,6 @@ static void drain(struct master *master)
 	ledger->phase = PHASE_LOGGING;
 }
 
-/* What is still on its way out shrinks while the logger gets on with its work. */
-static bool log_moves(struct master *master)
-{
-	struct ledger *ledger = master->ledger;
-	const struct log_progress *log = master->child_memory[ledger->workers].base;
-	uint64_t seen = ledger->shutdown.output_seen;
-	int in_relay = 0; /* and stays so if it cannot be asked for */
-
-	(void)ioctl(ledger->relay_fds[0], FIONREAD, &in_relay);
-	ledger->shutdown.output_seen = committed(&log->written) - (uint64_t)in_relay;
-	return ledger->shutdown.output_seen != seen;
-}
-
 /*
  * One round of killing whoever has not finished; after the last one, the end. While the log gets on,
  * however slowly it is read, there are workers that wait to add to it.
@@ -124,10 +125,13 @@ static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
-	ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
-	if (log_moves(master))
+	if (log_moves(master)) {
+		ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
 		return;
+	}
 	ledger->shutdown.kills++;
+	/* On a machine so slow that the successors were only late, too, they need more than that. */
+	ledger->shutdown.patience_at = clock_msecs() + ((uint64_t)GRACE_MSECS << ledger->shutdown.kills);
 	if (ledger->shutdown.kills > KILLS_MAX) {
 		diag("shutdown: processes hang, the log is not complete");
 		shutdown_now(master);
