@@ -87,7 +87,8 @@ enter() {
 leave() {
 	kill_started
 	if [ "$1" -ne 0 ] && [ -f "$ERR" ]; then
-		head -n 40 "$ERR"
+		# In a trap bash has the redirections of before the subshell.
+		head -n 40 "$ERR" >>"$TMP.result"
 	fi
 	echo "$1" >"$TMP.status"
 }
