@@ -188,13 +188,14 @@ takes_ring_memory() {
 	open_client all "$CLIENT" stream -H -n 200 -b 20000 -m "$TMP/all.sent" "127.0.0.1:$PORT"
 	wait_until status_is 269 workers clients
 	[ ! -s "$TMP/late.out" ]
+	wait_until reported 'echod: 127.0.0.1:[0-9]*: has to wait: Too many open files'
 	await_client full
 	wait_until got late hello
 	await_client all
 	await_client late
 	wait_until status_is 0 workers clients
 	stop_echod
-	[ -z "$(other_complaints)" ]
+	[ -z "$(other_complaints | grep -v ': has to wait: Too many open files$')" ]
 }
 
 # processor_msecs PID...: the processor time that these processes have had.
@@ -229,10 +230,34 @@ processor_percent() {
 	note "a full master takes $percent % of a processor"
 	[ "$percent" -lt 10 ]
 	[ ! -s "$TMP/more.out" ]
+	reported "echod: clients have to wait: all $full places are taken"
 	await_client full
 	await_client more
 	wait_until status_is 0 workers clients
+	wait_until reported 'echod: clients need not wait any more, after [0-9.]* s'
 	stop_echod
+	[ "$(other_complaints | wc -l)" -eq 2 ]
+}
+
+# The highest descriptor that the server's master has.
+highest_descriptor() {
+	find "/proc/$PID/fd" -type l -printf '%f\n' | sort -n | tail -n 1
+}
+
+@test "a master that runs out of descriptors says that clients have to wait, and when they need not any more" {
+	start_echod --workers=2
+	others_are_served
+	prlimit --pid "$PID" --nofile=$(($(highest_descriptor) + 1)):
+	open_client late socat - "TCP4:127.0.0.1:$PORT"
+	feed late hello
+	wait_until reported 'echod: clients have to wait: Too many open files'
+	[ ! -s "$TMP/late.out" ]
+	prlimit --pid "$PID" --nofile=1000:
+	wait_until got late hello
+	wait_until reported 'echod: clients need not wait any more, after [0-9.]* s'
+	await_client late
+	stop_echod
+	[ "$(other_complaints | wc -l)" -eq 2 ]
 }
 
 @test "1,000 idle clients take less than 1 % of a processor" {

@@ -320,6 +320,29 @@ ends_within_msecs() {
 	reported 'echod: drain timeout: 2 connections closed'
 }
 
+# Ten new clients, all of which are answered soon.
+ten_are_served() {
+	timeout 2 "$CLIENT" pingpong -k 10 -n 10 "127.0.0.1:$PORT"
+}
+
+@test "a stopped worker gets no new clients, but for those of its first second, until it goes on" {
+	local victim
+
+	start_echod --workers=2
+	victim=$(processes echod-worker | head -n 1)
+	kill -STOP "$victim"
+	wait_until ten_are_served
+	ten_are_served
+	kill -CONT "$victim"
+	wait_until status_is 0 workers clients
+	open_client two "$CLIENT" hold -n 2 "127.0.0.1:$PORT"
+	wait_until says two holding
+	read_status
+	[ "$(status worker0 clients)" -eq 1 ]
+	await_client two
+	stop_echod
+}
+
 @test "a stopped logger does not hold up the end, and the log is whole" {
 	start_echod --workers=2 --drain-timeout=300ms --verbose
 	open_client a socat -u "TCP4:127.0.0.1:$PORT" STDOUT

@@ -38,6 +38,14 @@ static inline bool clock_reached(uint64_t at)
 	return at != CLOCK_NEVER && clock_msecs() >= at;
 }
 
+/* Waits so long, or less if a signal comes. */
+static inline void clock_pause(unsigned msecs)
+{
+	struct timespec pause = { .tv_sec = msecs / 1000, .tv_nsec = (long)(msecs % 1000) * 1000000 };
+
+	(void)nanosleep(&pause, NULL);
+}
+
 /* How long poll(2) or epoll_wait(2) is to wait until an instant: milliseconds, -1: without end. */
 static inline int clock_timeout(uint64_t at)
 {

@@ -15,15 +15,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 enum {
 	LINE_BYTES_MAX = 1024, /* with "echod: " and the newline */
 	ATTEMPTS_MAX = 8,      /* a call that a signal interrupts is repeated so many times */
+	SELDOM_MSECS = 10000,
 };
 
 static const char prefix[] = "echod: ";
 static const char cut_mark[] = "...";
 
-/* Has stderr room for a line? A reader that is gone counts as no room: writing would raise SIGPIPE. */
+/*
+ * Has stderr room for a line? A reader that is gone counts as no room: writing would raise SIGPIPE. If that
+ * cannot be found out, the message counts for more.
+ */
 static bool stderr_has_room(void)
 {
 	struct pollfd target = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -32,7 +38,7 @@ static bool stderr_has_room(void)
 		if (poll(&target, 1, 0) >= 0)
 			return target.revents == POLLOUT;
 		if (errno != EINTR)
-			return false;
+			return true;
 	}
 	return false;
 }
@@ -105,5 +111,19 @@ void diag_errno(const char *format, ...)
 	va_start(arguments, format);
 	write_message(": ", strerror(saved_errno), format, arguments);
 	va_end(arguments);
+	errno = saved_errno;
+}
+
+void diag_errno_seldom(uint64_t *next_at, const char *format, ...)
+{
+	int saved_errno = errno;
+	va_list arguments;
+
+	if (clock_reached(*next_at)) {
+		*next_at = clock_msecs() + SELDOM_MSECS;
+		va_start(arguments, format);
+		write_message(": ", strerror(saved_errno), format, arguments);
+		va_end(arguments);
+	}
 	errno = saved_errno;
 }

@@ -3,10 +3,12 @@
  *
  * A message does not stall the process that writes it: if stderr is a pipe with no room or no reader,
  * the message is lost, not the service. Only if another process takes the last room in the instant
- * between looking and writing does the message wait for a reader.
+ * between looking and writing, or poll(2) fails, does the message wait for a reader.
  */
 #ifndef ECHOD_DIAG_H
 #define ECHOD_DIAG_H
+
+#include <stdint.h>
 
 /*
  * Writes "echod: " and the formatted message, a line of at most 1,024 bytes, to stderr.
@@ -17,5 +19,11 @@ void diag(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, followed by ": " and the text of errno. */
 void diag_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * As diag_errno(), but for what may go wrong again and again: at most once in ten seconds, which
+ * *next_at keeps (an instant of clock.h; 0 at first).
+ */
+void diag_errno_seldom(uint64_t *next_at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

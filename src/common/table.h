@@ -102,6 +102,7 @@ struct part {
 	uint64_t key;              /* of the records; master */
 	_Atomic uint32_t reach;    /* one more than the highest slot ever used; master */
 	_Atomic uint32_t adopting; /* the slot being adopted, or PART_NOBODY; worker */
+	_Atomic uint32_t taken;    /* messages about connections that this worker has dealt with; worker */
 	uint64_t blocks_at;        /* of the batch's blocks, from the start of the part; master */
 	struct batch batch;        /* worker */
 	struct slot slots[];

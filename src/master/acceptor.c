@@ -1,6 +1,7 @@
 /* Accepting, and who serves whom; run by the master. See acceptor.h. */
 #include "master/acceptor.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,17 +12,33 @@
 
 enum {
 	AT_ONCE_MAX = 64,
-	EXHAUSTED_MSECS = 100, /* to wait when the system is out of descriptors or memory */
+	PAUSE_MSECS = 100, /* when the system is out of descriptors or memory */
+	CALM_MSECS = 1000, /* a wait has ended when none has begun again for so long */
 };
 
-bool acceptor_is_open(const struct master *master)
+void acceptor_init(struct master *master)
+{
+	master->acceptor = (struct acceptor){
+		.resume_at = CLOCK_NEVER,
+		.closed_at = CLOCK_NEVER,
+		.open_at = CLOCK_NEVER,
+	};
+}
+
+/* Would a client be accepted now? */
+static bool is_open(const struct master *master)
 {
 	uint32_t clients = 0;
 
 	for (uint32_t i = 0; i < master->ledger->workers; i++)
 		clients += master->workers[i].clients;
-	return master->ledger->phase == PHASE_SERVING && master->accept_at == CLOCK_NEVER &&
+	return master->ledger->phase == PHASE_SERVING && master->acceptor.resume_at == CLOCK_NEVER &&
 	       clients < master->ledger->clients_max;
+}
+
+static bool serves(struct pool_worker *worker)
+{
+	return worker->child->process.ready && pool_answers(worker);
 }
 
 /* The least loaded worker that serves or, if all of these are full, that will. */
@@ -29,20 +46,46 @@ static struct pool_worker *choose(struct master *master)
 {
 	uint32_t workers = master->ledger->workers;
 	struct pool_worker *best = NULL;
+	bool best_serves = false;
 
 	for (uint32_t i = 1; i <= workers; i++) {
-		struct pool_worker *worker = &master->workers[(master->last_chosen + i) % workers];
-		bool ready = worker->child->process.ready;
+		struct pool_worker *worker = &master->workers[(master->acceptor.last_chosen + i) % workers];
+		bool it_serves = serves(worker);
 
 		if (worker->clients == master->ledger->worker_slots)
 			continue;
-		if (best == NULL || ready > best->child->process.ready ||
-		    (ready == best->child->process.ready && worker->clients < best->clients))
+		if (best == NULL || it_serves > best_serves ||
+		    (it_serves == best_serves && worker->clients < best->clients)) {
 			best = worker;
+			best_serves = it_serves;
+		}
 	}
 	/* There is one: the workers' slots together are at least clients_max. */
-	master->last_chosen = (uint32_t)(best - master->workers);
+	master->acceptor.last_chosen = (uint32_t)(best - master->workers);
 	return best;
+}
+
+static void say_closed(struct master *master)
+{
+	static const char what[] = "clients have to wait";
+	struct acceptor *acceptor = &master->acceptor;
+
+	if (acceptor->closed_at != CLOCK_NEVER)
+		return;
+	acceptor->closed_at = clock_msecs();
+	if (acceptor->resume_at == CLOCK_NEVER) {
+		diag("%s: all %u places are taken", what, master->ledger->clients_max);
+		return;
+	}
+	errno = acceptor->error;
+	diag_errno("%s", what);
+}
+
+static void pause_accepting(struct master *master)
+{
+	master->acceptor.error = errno;
+	master->acceptor.resume_at = clock_msecs() + PAUSE_MSECS;
+	say_closed(master);
 }
 
 /* False if there is no more to accept from this listener, or no place for it, now. */
@@ -51,16 +94,21 @@ static bool accept_one(struct master *master, int listener_fd)
 	struct address peer;
 	int fd;
 
-	if (!acceptor_is_open(master))
+	if (!is_open(master))
 		return false;
 	switch (listener_accept(listener_fd, &fd, &peer)) {
 	case LISTENER_ACCEPTED:
+		master->acceptor.aborted = 0;
 		pool_add(choose(master), fd, &peer);
 		return true;
 	case LISTENER_ABORTED:
-		return true;
+		if (++master->acceptor.aborted < AT_ONCE_MAX)
+			return true;
+		master->acceptor.aborted = 0; /* something is wrong with more than these clients */
+		pause_accepting(master);
+		return false;
 	case LISTENER_EXHAUSTED:
-		master->accept_at = clock_msecs() + EXHAUSTED_MSECS;
+		pause_accepting(master);
 		return false;
 	case LISTENER_EMPTY:
 		break;
@@ -74,8 +122,19 @@ static void accept_most(struct master *master, int listener_fd, int most)
 		most--;
 }
 
+bool acceptor_listens(const struct master *master)
+{
+	const struct acceptor *acceptor = &master->acceptor;
+
+	/* Without a place, too, until it was said that somebody waits. */
+	return is_open(master) || (master->ledger->phase == PHASE_SERVING &&
+				   acceptor->resume_at == CLOCK_NEVER && acceptor->closed_at == CLOCK_NEVER);
+}
+
 void acceptor_accept(struct master *master, int listener_fd)
 {
+	if (!is_open(master))
+		say_closed(master);
 	accept_most(master, listener_fd, AT_ONCE_MAX);
 }
 
@@ -103,15 +162,36 @@ static void announce(const struct ledger *ledger)
 	}
 }
 
+/* Says it when clients, who were said to have to wait, have not had to for a while. */
+static void say_open(struct master *master)
+{
+	struct acceptor *acceptor = &master->acceptor;
+
+	if (acceptor->closed_at == CLOCK_NEVER || !is_open(master)) {
+		acceptor->open_at = CLOCK_NEVER;
+	} else if (acceptor->open_at == CLOCK_NEVER) {
+		acceptor->open_at = clock_msecs();
+	} else if (clock_reached(acceptor->open_at + CALM_MSECS)) {
+		diag("clients need not wait any more, after %.1f s",
+		     (double)(acceptor->open_at - acceptor->closed_at) / 1000);
+		acceptor->closed_at = acceptor->open_at = CLOCK_NEVER;
+	}
+}
+
 uint64_t acceptor_next(const struct master *master)
 {
-	return master->accept_at;
+	const struct acceptor *acceptor = &master->acceptor;
+
+	if (acceptor->open_at == CLOCK_NEVER)
+		return acceptor->resume_at;
+	return clock_sooner(acceptor->resume_at, acceptor->open_at + CALM_MSECS);
 }
 
 void acceptor_advance(struct master *master)
 {
-	if (clock_reached(master->accept_at))
-		master->accept_at = CLOCK_NEVER;
+	if (clock_reached(master->acceptor.resume_at))
+		master->acceptor.resume_at = CLOCK_NEVER;
+	say_open(master);
 	if (master->ledger->phase != PHASE_STARTING || !all_are_ready(master->ledger))
 		return;
 	master->ledger->phase = PHASE_SERVING;

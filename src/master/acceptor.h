@@ -12,8 +12,14 @@
 
 #include "master/state.h"
 
-/* Would a client be accepted now? */
-bool acceptor_is_open(const struct master *master);
+/* For a master that has accepted nobody yet. */
+void acceptor_init(struct master *master);
+
+/*
+ * Are the listeners to be watched? While a client would be accepted, and otherwise until one comes and it
+ * is said that it has to wait.
+ */
+bool acceptor_listens(const struct master *master);
 
 /* Accepts clients from a listener, only so many at once: there is more to look after. */
 void acceptor_accept(struct master *master, int listener_fd);
@@ -21,7 +27,10 @@ void acceptor_accept(struct master *master, int listener_fd);
 /* When to advance even if nothing happens; CLOCK_NEVER: no need. */
 uint64_t acceptor_next(const struct master *master);
 
-/* Opens when all children are ready for the first time, and says so; ends a pause that is over. */
+/*
+ * Opens when all children are ready for the first time, and says so; ends a pause that is over. Says, once
+ * each, when it begins and when it ends that clients have to wait.
+ */
 void acceptor_advance(struct master *master);
 
 /* Closes the listeners for good. Clients that the kernel has let in already are served, too. */

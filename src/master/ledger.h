@@ -53,6 +53,9 @@ struct process {
 	bool expected;       /* its death is no news: the master kills it for its successor's sake */
 	uint64_t started_at; /* or when that failed */
 	uint64_t resume_at;  /* when a pause in handing over ends; CLOCK_NEVER: there is none */
+	uint32_t handed;     /* connections handed over to it */
+	uint32_t taken;      /* of these, it had taken when last looked */
+	uint64_t asked_at;   /* since when it owes an answer, if it does */
 };
 
 /* Bytes of all connections that have ended. */
@@ -100,7 +103,7 @@ struct upgrade_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 3 };
+enum { LEDGER_LAYOUT = 4 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {

@@ -91,6 +91,14 @@ int listener_address(int fd, struct address *address)
 	return address_from_sockaddr(address, &bound);
 }
 
+/* Is it an error of one connection, or of the network on the way to it (accept(2))? */
+static bool is_of_connection(int error)
+{
+	return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENOPROTOOPT ||
+	       error == EOPNOTSUPP || error == ENETDOWN || error == ENETUNREACH || error == EHOSTDOWN ||
+	       error == EHOSTUNREACH || error == ENONET;
+}
+
 enum listener_result listener_accept(int listener_fd, int *fd, struct address *peer)
 {
 	struct sockaddr_storage from;
@@ -105,8 +113,5 @@ enum listener_result listener_accept(int listener_fd, int *fd, struct address *p
 	}
 	if (errno == EAGAIN)
 		return LISTENER_EMPTY;
-	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		return LISTENER_EXHAUSTED;
-	/* The rest are errors of that connection, or of the network on the way to it (accept(2)). */
-	return LISTENER_ABORTED;
+	return is_of_connection(errno) ? LISTENER_ABORTED : LISTENER_EXHAUSTED;
 }

@@ -23,7 +23,7 @@ enum listener_result {
 	LISTENER_ACCEPTED,  /* *fd, non-blocking, is the caller's, *peer is set */
 	LISTENER_EMPTY,     /* nobody waits */
 	LISTENER_ABORTED,   /* that client has gone already; there may be others */
-	LISTENER_EXHAUSTED, /* out of descriptors or memory: errno is set, try later */
+	LISTENER_EXHAUSTED, /* out of descriptors or memory, or not allowed: errno is set, try later */
 };
 
 /* Accepts a client from a non-blocking listener. */

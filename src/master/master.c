@@ -24,6 +24,8 @@
 #include "master/status.h"
 #include "master/upgrade.h"
 
+enum { BLIND_MSECS = 50 };
+
 /* ---- signals ---- */
 
 static void bury_dead(struct master *master)
@@ -98,7 +100,7 @@ static short events_of(const struct master *master, uint32_t number)
 static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 {
 	const struct ledger *ledger = master->ledger;
-	uint32_t listeners = acceptor_is_open(master) ? ledger->listener_count : 0;
+	uint32_t listeners = acceptor_listens(master) ? ledger->listener_count : 0;
 	nfds_t count = 0;
 
 	watch[count++] = (struct pollfd){ .fd = master->signal_fd, .events = POLLIN };
@@ -126,6 +128,18 @@ static void serve(struct master *master, const struct pollfd *watch, nfds_t coun
 		handle_signals(master);
 }
 
+/*
+ * poll() fails for lack of memory, or because the limit on descriptors was lowered below what it is to
+ * watch. None of these waits when it is looked at, so that now and then all of them are.
+ */
+static void go_on_blind(struct master *master, struct pollfd *watch, nfds_t count)
+{
+	diag_errno_seldom(&master->complain_at, "poll");
+	clock_pause(BLIND_MSECS);
+	for (nfds_t i = 0; i < count; i++)
+		watch[i].revents = watch[i].fd >= 0 ? POLLIN : 0;
+}
+
 static int loop(struct master *master)
 {
 	static struct pollfd watch[1 + CHILDREN_MAX + LISTENERS_MAX];
@@ -139,9 +153,7 @@ static int loop(struct master *master)
 		if (poll(watch, count, clock_timeout(next_at(master))) < 0) {
 			if (errno == EINTR)
 				continue;
-			diag_errno("poll");
-			shutdown_now(master);
-			break;
+			go_on_blind(master, watch, count);
 		}
 		serve(master, watch, count);
 		advance(master);
@@ -158,7 +170,8 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 
 	if (role == UPGRADE_CHECK)
 		return upgrade_prove(ledger_fd, crew);
-	master = (struct master){ .options = options, .crew = crew, .argv = argv, .accept_at = CLOCK_NEVER };
+	master = (struct master){ .options = options, .crew = crew, .argv = argv };
+	acceptor_init(&master);
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
 	if (prctl(PR_SET_NAME, "echod") != 0)
 		diag_errno("prctl");

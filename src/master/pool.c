@@ -12,6 +12,7 @@
 
 enum {
 	CRASHES_MAX = 3,
+	SILENCE_MSECS = 1000, /* and it has not answered */
 	HOLD_MSECS = 100, /* before a worker that refused is tried again, unless one of its clients ends */
 };
 
@@ -155,6 +156,18 @@ static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 	commit(&slot->state, SLOT_OPEN);
 }
 
+bool pool_answers(struct pool_worker *worker)
+{
+	struct process *process = &worker->child->process;
+	uint32_t taken = committed(&worker->part->taken);
+
+	if (taken != process->taken) {
+		process->taken = taken;
+		process->asked_at = clock_msecs();
+	}
+	return taken == process->handed || !clock_reached(process->asked_at + SILENCE_MSECS);
+}
+
 /* Sends one connection to its worker; false if that must wait. */
 static bool hand_over(struct pool_worker *worker, uint32_t index)
 {
@@ -163,6 +176,9 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 	struct channel_message message = { .type = CHANNEL_CLIENT, .count = 1, .slots = { index } };
 
 	if (channel_send(process->channel_fd, &message, connection->fd) == 0) {
+		if (pool_answers(worker) && process->handed == process->taken)
+			process->asked_at = clock_msecs();
+		process->handed++;
 		connection->state = CONNECTION_SENT;
 		worker->unsent--;
 		return true;
@@ -272,6 +288,7 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 	if (crashed)
 		suspect(worker, adopting);
 	commit(&worker->part->adopting, PART_NOBODY);
+	commit(&worker->part->taken, 0);
 	for (uint32_t i = 0; i < worker->unused; i++) {
 		if (!is_served(worker, i))
 			continue;

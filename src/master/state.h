@@ -24,6 +24,16 @@ struct pool_worker {
 	uint32_t cursor;  /* where to look for the next one of them */
 };
 
+/* What the acceptor (acceptor.h) keeps in mind. */
+struct acceptor {
+	uint32_t last_chosen; /* worker; the next one comes first among equals */
+	uint32_t aborted;     /* clients in a row that could not be accepted */
+	uint64_t resume_at;   /* when a pause in accepting ends; CLOCK_NEVER: there is none */
+	int error;            /* what the pause is for */
+	uint64_t closed_at;   /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
+	uint64_t open_at;     /* since when it is again, which is yet to be said; CLOCK_NEVER: it is not */
+};
+
 struct master {
 	const struct options *options;
 	const struct crew *crew;
@@ -34,8 +44,8 @@ struct master {
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
 	struct pool_worker workers[OPTIONS_WORKERS_MAX];
 	int signal_fd;
-	uint32_t last_chosen; /* worker; the next one comes first among equals */
-	uint64_t accept_at;   /* when a pause in accepting ends; CLOCK_NEVER: there is none */
+	uint64_t complain_at; /* when a trouble that lasts may be spoken of again */
+	struct acceptor acceptor;
 };
 
 #endif

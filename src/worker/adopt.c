@@ -10,6 +10,10 @@
 #include "worker/client.h"
 #include "worker/recover.h"
 
+enum { ATTEMPTS_MAX = 50 }; /* with the master's pauses some 5 s */
+
+enum outcome { TAKEN_OVER, TRY_LATER, DISAGREES };
+
 /*
  * Brings the counters up to what the predecessor's last system call did, if that was cut off from
  * its commit. False if they cannot be those of this connection.
@@ -46,25 +50,28 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
  * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
  * ask about one that was never announced: nothing was received on it.
  */
-static bool take_over(struct clients *clients, struct client *client)
+static enum outcome take_over(struct clients *clients, struct client *client)
 {
 	struct slot *slot = client->slot;
 	const struct chunk *in_hand = tap_in_hand(clients->tap);
 	struct recovered truth;
 
 	if (slot_has(slot, SLOT_DAMAGED))
-		return false;
+		return DISAGREES;
 	if (!slot_has(slot, SLOT_ANNOUNCED))
-		return true;
+		return TAKEN_OVER;
 	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
 		in_hand = NULL;
-	if (recover_stream(client->fd, &truth) != 0 || !repair(slot, &truth, in_hand))
-		return false;
+	if (recover_stream(client->fd, &truth) != 0)
+		return ++client->attempts < ATTEMPTS_MAX ? TRY_LATER : DISAGREES;
+	client->attempts = 0;
+	if (!repair(slot, &truth, in_hand))
+		return DISAGREES;
 	if (in_hand != NULL && committed(&slot->received) > in_hand->offset)
 		client_settle(clients, client);
 	else if (in_hand != NULL)
 		tap_withdraw(clients->tap);
-	return true;
+	return TAKEN_OVER;
 }
 
 struct client *adopt(struct clients *clients, uint32_t index, int fd)
@@ -72,8 +79,15 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 	struct client *client = &clients->each[index];
 
 	client_open(clients, client, fd);
-	if (!take_over(clients, client)) {
-		client_tell(client, "connection and table disagree, closing");
+	switch (take_over(clients, client)) {
+	case TAKEN_OVER:
+		break;
+	case TRY_LATER:
+		client_let_go(clients, client);
+		return NULL;
+	case DISAGREES:
+		client_tell(client, client->attempts > 0 ? "the kernel does not tell its state, closing"
+							 : "connection and table disagree, closing");
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
 		tap_abandon_in_hand(clients->tap);
 	}

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -12,7 +11,9 @@
 
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/passing.h"
 #include "worker/buffer.h"
+#include "worker/events.h"
 
 void client_tell(const struct client *client, const char *what)
 {
@@ -20,6 +21,14 @@ void client_tell(const struct client *client, const char *what)
 
 	address_text(&client->slot->peer, peer);
 	diag("%s: %s", peer, what);
+}
+
+void client_complain(struct clients *clients, const struct client *client, const char *what)
+{
+	char peer[ADDRESS_TEXT_BYTES];
+
+	address_text(&client->slot->peer, peer);
+	diag_errno_seldom(&clients->complain_at, "%s: %s", peer, what);
 }
 
 /* ---- all of them ---- */
@@ -65,7 +74,10 @@ void clients_release(struct clients *clients)
 
 void client_open(struct clients *clients, struct client *client, int fd)
 {
-	*client = (struct client){ .slot = client->slot, .fd = fd, .incoming = INCOMING_SOME };
+	client->fd = fd;
+	client->incoming = INCOMING_SOME;
+	client->outgoing = OUTGOING_OPEN;
+	client->watched = client->eager = false;
 	clients->count++;
 	if (client_number(clients, client) >= clients->reach)
 		clients->reach = client_number(clients, client) + 1;
@@ -84,14 +96,21 @@ bool client_announce(struct clients *clients, struct client *client)
 
 /* ---- the end ---- */
 
-static void finish(struct clients *clients, struct client *client)
+void client_let_go(struct clients *clients, struct client *client)
 {
-	/* Closing alone would not end the registration: the master has a duplicate (epoll(7)). */
-	if (client->watched && epoll_ctl(clients->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL) != 0)
+	int error = errno;
+
+	if (events_end(clients, client) != 0)
 		diag_errno("epoll_ctl");
 	close(client->fd);
 	client->fd = -1;
 	clients->count--;
+	errno = error;
+}
+
+static void finish(struct clients *clients, struct client *client)
+{
+	client_let_go(clients, client);
 	buffer_give_back(clients, client->slot);
 	queue_add(&clients->finished, client_number(clients, client));
 }
@@ -157,16 +176,10 @@ static void enqueue(struct clients *clients, const struct client *client, size_t
 		echo_is_full(clients, client);
 }
 
-/* Does the error in errno say nothing about the connection? */
-static bool passes(void)
-{
-	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM;
-}
-
 /*
  * Notes what came of sending `count` bytes. What a socket did not take for lack of room it asks for
- * (EPOLLOUT) when the peer has acknowledged some. With nothing on the way, memory was short: then it
- * asks for more at once, and in vain.
+ * (EPOLLOUT) when the peer has acknowledged some. With nothing on the way, or another error, memory
+ * was short: then it asks for more at once, and in vain, or not at all.
  */
 static void count_sent(struct clients *clients, struct client *client, size_t count, ssize_t result)
 {
@@ -176,11 +189,13 @@ static void count_sent(struct clients *clients, struct client *client, size_t co
 	if (result > 0) {
 		commit(&slot->sent, committed(&slot->sent) + (uint64_t)result);
 		client->outgoing = (size_t)result == count ? OUTGOING_OPEN : OUTGOING_FULL;
-	} else if (!passes()) {
+	} else if (!error_passes(errno)) {
 		slot_set(slot, SLOT_BROKEN);
-	} else if (ioctl(client->fd, SIOCOUTQ, &unacked) == 0 && unacked > 0) {
+	} else if (errno == EAGAIN && ioctl(client->fd, SIOCOUTQ, &unacked) == 0 && unacked > 0) {
 		client->outgoing = OUTGOING_FULL;
 	} else {
+		if (errno != EAGAIN)
+			client_complain(clients, client, "sending, trying again");
 		client->outgoing = OUTGOING_STALLED;
 		clients->short_of_memory = true;
 	}
@@ -267,8 +282,15 @@ bool client_may_send(const struct client *client)
 	       !slot_has(client->slot, SLOT_BROKEN);
 }
 
+/* Nothing is received from the client until there may be memory for it. */
+static void starve(struct clients *clients, struct client *client)
+{
+	client->incoming = INCOMING_STARVED;
+	clients->short_of_memory = true;
+}
+
 /* Notes what came of receiving up to `room` bytes into the chunk in hand, which errno tells of: are there any? */
-static bool count_received(struct client *client, uint64_t room, ssize_t result)
+static bool count_received(struct clients *clients, struct client *client, uint64_t room, ssize_t result)
 {
 	struct slot *slot = client->slot;
 
@@ -284,8 +306,11 @@ static bool count_received(struct client *client, uint64_t room, ssize_t result)
 	} else if (errno == EAGAIN) {
 		client->incoming = INCOMING_NONE;
 		client->eager = false;
-	} else if (!passes()) {
+	} else if (!error_passes(errno)) {
 		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN);
+	} else if (errno != EINTR) {
+		client_complain(clients, client, "receiving, trying again");
+		starve(clients, client);
 	}
 	return false;
 }
@@ -315,13 +340,12 @@ static void receive(struct clients *clients, struct client *client)
 		room = buffer_make_room(clients, slot, room);
 	if (room == 0) {
 		tap_withdraw(clients->tap);
-		client->incoming = INCOMING_STARVED;
-		clients->short_of_memory = true;
+		starve(clients, client);
 		return;
 	}
 	result = receive_pieces(clients, client->fd, room);
 	fault_point("receive");
-	if (count_received(client, room, result))
+	if (count_received(clients, client, room, result))
 		client_settle(clients, client);
 	else
 		tap_withdraw(clients->tap);
@@ -394,37 +418,4 @@ void client_drain(struct client *client)
 	if (ioctl(client->fd, SIOCINQ, &unread) != 0)
 		unread = 0;
 	commit(&slot->echo_limit, committed(&slot->received) + (uint64_t)unread);
-}
-
-/* ---- events ---- */
-
-uint64_t client_event_data(const struct clients *clients, const struct client *client)
-{
-	return (uint64_t)client->slot->generation << 32 | client_number(clients, client);
-}
-
-void client_watch(struct clients *clients, struct client *client)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT | EPOLLET,
-				     .data.u64 = client_event_data(clients, client) };
-
-	client->watched = epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0;
-	if (!client->watched) {
-		diag_errno("epoll_ctl");
-		cut(clients, client);
-	}
-}
-
-void client_notice(struct client *client, uint32_t events)
-{
-	enum incoming incoming = INCOMING_NONE;
-
-	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
-		incoming = INCOMING_UNTIL_EMPTY;
-	else if (events & EPOLLIN)
-		incoming = INCOMING_SOME;
-	if (client->incoming < incoming)
-		client->incoming = (uint8_t)incoming;
-	if (events & (EPOLLERR | EPOLLHUP) || (events & EPOLLOUT && client->outgoing == OUTGOING_FULL))
-		client->outgoing = OUTGOING_OPEN;
 }

@@ -33,15 +33,6 @@ void client_open(struct clients *clients, struct client *client, int fd);
  */
 bool client_announce(struct clients *clients, struct client *client);
 
-/* Asks epoll to tell of everything that happens from now on, once (EPOLLET, epoll(7)). */
-void client_watch(struct clients *clients, struct client *client);
-
-/* Event data of a client: its generation, which is never 0, tells a stale event of a former connection. */
-uint64_t client_event_data(const struct clients *clients, const struct client *client);
-
-/* Takes note of what epoll reported. */
-void client_notice(struct client *client, uint32_t events);
-
 /* Is there, or may there be, something to receive that has a place to go to? */
 bool client_wants_to_receive(const struct clients *clients, const struct client *client);
 
@@ -63,6 +54,9 @@ void client_settle(struct clients *clients, struct client *client);
 /* From now on echoes only what has arrived already, then sends end-of-file. */
 void client_drain(struct client *client);
 
+/* Holds the connection no longer: its slot stays as it is, for whoever adopts it next. Keeps errno. */
+void client_let_go(struct clients *clients, struct client *client);
+
 /* Lets a starved or stalled client try again; false if it is neither. */
 bool client_retry(struct client *client);
 
@@ -77,5 +71,8 @@ uint32_t clients_take_finished(struct clients *clients, uint32_t *slots, uint32_
 
 /* Says something about a connection on stderr. */
 void client_tell(const struct client *client, const char *what);
+
+/* The same of what went wrong, as errno says, and is tried again and again: said only now and then. */
+void client_complain(struct clients *clients, const struct client *client, const char *what);
 
 #endif

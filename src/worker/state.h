@@ -16,7 +16,7 @@ enum incoming {
 	INCOMING_NONE,        /* not until epoll says so */
 	INCOMING_SOME,        /* perhaps; what comes short of what was asked for is all */
 	INCOMING_UNTIL_EMPTY, /* until a receive says that nothing is left: an end, or urgent data */
-	INCOMING_STARVED,     /* not before memory may be free for what the client sends (WHEN_FULL_PAUSE) */
+	INCOMING_STARVED,     /* not before memory may be free for what the client sends */
 };
 
 /* Whether the socket takes what is sent. */
@@ -34,6 +34,7 @@ struct client {
 	uint8_t outgoing; /* enum outgoing */
 	bool watched;     /* registered with epoll */
 	bool eager;       /* its last receive was a large one */
+	uint8_t attempts; /* to adopt it, in vain, in a row */
 };
 
 struct clients {
@@ -54,6 +55,7 @@ struct clients {
 	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
 	bool draining;           /* a shutdown: finish what has arrived */
 	bool short_of_memory;    /* some are starved or stalled */
+	uint64_t complain_at;    /* when to speak again of what is tried again and again */
 };
 
 static inline uint32_t client_number(const struct clients *clients, const struct client *client)

@@ -244,25 +244,22 @@ static ssize_t write_begun(struct tap *tap)
 	return bytes;
 }
 
-static void give_up(struct tap *tap)
-{
-	diag_errno("the pipe to the logger");
-	tap->reader_is_gone = true;
-}
-
 bool tap_flush(struct tap *tap)
 {
-	tap->is_blocked = false;
+	tap->is_blocked = tap->is_failing = false;
 	while (!tap_is_empty(tap) && !tap->reader_is_gone) {
 		uint64_t end = block_start(filled(tap));
 		ssize_t bytes = end > flushed(tap) ? lend(tap, end) : write_begun(tap);
 
-		if (bytes < 0 && errno == EAGAIN) {
+		if (bytes >= 0 || errno == EINTR)
+			continue;
+		if (errno != EPIPE) {
 			tap->is_blocked = true;
+			tap->is_failing = errno != EAGAIN;
 			return false;
 		}
-		if (bytes < 0 && errno != EINTR)
-			give_up(tap);
+		diag_errno("the pipe to the logger");
+		tap->reader_is_gone = true;
 	}
 	if (tap->reader_is_gone)
 		commit(&tap->part->batch.filled, flushed(tap));

@@ -33,7 +33,8 @@ _Static_assert(BATCH_RING_BLOCKS > TAP_PIPE_BLOCKS + TAP_FULL_BLOCKS + CHUNK_BLO
 struct tap {
 	struct part *part;
 	int pipe_fd;
-	bool is_blocked;     /* the pipe had no room for what waits */
+	bool is_blocked;     /* the pipe did not take what waits */
+	bool is_failing;     /* not for lack of room: epoll will not tell when it does */
 	bool reader_is_gone; /* the logger and the master are: what is flushed is lost */
 };
 
@@ -81,7 +82,8 @@ bool tap_announce(struct tap *tap, const struct slot *slot);
 
 /*
  * Puts the batch into the pipe. False if some of it must wait until the pipe has room (poll it for
- * writing, then call again). No chunk may be in hand.
+ * writing, then call again) or, if tap->is_failing, for a while; errno then says why. No chunk may be
+ * in hand.
  */
 bool tap_flush(struct tap *tap);
 

@@ -2,6 +2,7 @@
 #include "worker/turns.h"
 
 #include "worker/client.h"
+#include "worker/events.h"
 
 /* Of the clients that send without end, one in so many is served before epoll is asked again. */
 enum { BULK_SHARE = 4 };
@@ -56,13 +57,15 @@ void turns_serve(struct clients *clients)
 		serve_next(clients, &clients->bulk);
 }
 
-void turns_begin(struct clients *clients, struct client *client)
+bool turns_begin(struct clients *clients, struct client *client)
 {
 	if (clients->draining)
 		client_drain(client);
 	serve(clients, client);
-	if (client->fd >= 0)
-		client_watch(clients, client);
+	if (client->fd < 0 || events_begin(clients, client) == 0)
+		return true;
+	client_let_go(clients, client);
+	return false;
 }
 
 void turns_drain(struct clients *clients)

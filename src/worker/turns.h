@@ -13,8 +13,11 @@
 
 #include "worker/state.h"
 
-/* The first turn of a client that was just adopted; epoll is asked about it only if there is a second. */
-void turns_begin(struct clients *clients, struct client *client);
+/*
+ * The first turn of a client that was just adopted; epoll is asked about it only if there is a second. False
+ * with errno if epoll cannot be asked now: the client is let go, and can be adopted later.
+ */
+bool turns_begin(struct clients *clients, struct client *client);
 
 /* Lets a client wait for its turn, if it has something to do. */
 void turns_enlist(struct clients *clients, const struct client *client);

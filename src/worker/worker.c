@@ -17,17 +17,18 @@
 #include "worker/adopt.h"
 #include "worker/buffer.h"
 #include "worker/client.h"
+#include "worker/events.h"
 #include "worker/linger.h"
 #include "worker/turns.h"
 
 enum {
 	EVENTS_MAX = 256,
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
-	RETRY_MSECS = 20,  /* between attempts to serve clients for which there was no memory */
+	RETRY_MSECS = 20,  /* between attempts at what the system had no memory for */
 	ADOPT_MAX = 64,    /* connections adopted before others are served again */
 };
 
-/* Event data that is no client's: a client's has a generation in its upper half, which is never 0. */
+/* Event data that is no client's (events_is_of_client()). */
 #define CHANNEL_EVENT ((uint64_t)1)
 #define PIPE_EVENT    ((uint64_t)2)
 
@@ -37,17 +38,14 @@ struct worker {
 	struct clients clients;
 	struct linger_state linger;
 	int epoll_fd;
-	bool waits_for_pipe;  /* the pipe is registered with epoll */
-	bool dismissed;       /* end-of-file on the channel: no more connections will come */
-	uint64_t deadline_at; /* of the shutdown; CLOCK_NEVER: there is none */
-	uint64_t retry_at;    /* when starved and stalled clients try again; CLOCK_NEVER: none are */
-	uint64_t trim_at;     /* when to trim next; CLOCK_NEVER: nothing to trim */
+	struct channel_message done; /* on its way to the master, if it names any slots */
+	bool waits_for_pipe;         /* the pipe is registered with epoll */
+	bool dismissed;              /* end-of-file on the channel: no more connections will come */
+	bool failed;                 /* this process cannot go on; its successor may */
+	uint64_t deadline_at;        /* of the shutdown; CLOCK_NEVER: there is none */
+	uint64_t retry_at;           /* when to try again what failed; CLOCK_NEVER: nothing did */
+	uint64_t trim_at;            /* when to trim next; CLOCK_NEVER: nothing to trim */
 };
-
-static bool is_client(uint64_t event_data)
-{
-	return event_data > UINT32_MAX;
-}
 
 static int watch(struct worker *worker, int operation, int fd, uint32_t events, uint64_t data)
 {
@@ -66,6 +64,7 @@ static int attach(struct worker *worker, const struct seat *seat)
 		.deadline_at = seat->deadline_at,
 		.retry_at = CLOCK_NEVER,
 		.trim_at = CLOCK_NEVER,
+		.done = { .type = CHANNEL_DONE },
 	};
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
@@ -79,14 +78,58 @@ static int attach(struct worker *worker, const struct seat *seat)
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 
+/* ---- trouble ---- */
+
+static void retry_soon(struct worker *worker)
+{
+	if (worker->retry_at == CLOCK_NEVER)
+		worker->retry_at = clock_msecs() + RETRY_MSECS;
+}
+
+/* What failed, as errno says, is tried again. */
+static void put_off(struct worker *worker, const char *what)
+{
+	diag_errno_seldom(&worker->clients.complain_at, "worker %u: %s, trying again", worker->seat->number,
+			  what);
+	retry_soon(worker);
+}
+
+/* What failed, as errno says, leaves this process without its means: the master starts another. */
+static void fail(struct worker *worker, const char *what)
+{
+	diag_errno("worker %u: %s", worker->seat->number, what);
+	worker->failed = true;
+}
+
 /* ---- the channel ---- */
+
+static bool master_is_gone(void)
+{
+	return errno == EPIPE || errno == ECONNRESET;
+}
 
 static void refuse(struct worker *worker, uint32_t index)
 {
 	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { index } };
 
-	if (channel_send_patiently(worker->seat->channel_fd, &refused) != 0)
-		diag_errno("worker %u: to the master", worker->seat->number);
+	/* Unless it is told the master believes that the connection is served. */
+	if (channel_send_patiently(worker->seat->channel_fd, &refused) != 0 && !master_is_gone())
+		fail(worker, "to the master");
+}
+
+/* Takes over the connection of a slot; false with errno if it must be sent again. */
+static bool take_over(struct worker *worker, uint32_t index, int fd)
+{
+	struct clients *clients = &worker->clients;
+	struct client *client;
+	bool taken;
+
+	commit(&clients->part->adopting, index);
+	fault_point("adopt");
+	client = adopt(clients, index, fd);
+	taken = client != NULL && turns_begin(clients, client);
+	commit(&clients->part->adopting, PART_NOBODY);
+	return taken;
 }
 
 static void take_in(struct worker *worker, const struct channel_message *message, int fd)
@@ -95,22 +138,30 @@ static void take_in(struct worker *worker, const struct channel_message *message
 	const struct chunk *in_hand = tap_in_hand(&worker->tap);
 	uint32_t index = message->slots[0];
 
+	if (message->count != 1 || index >= clients->part->slot_count || clients->each[index].fd >= 0) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
 	if (fd >= 0 && in_hand != NULL && committed(&in_hand->slot) != index) {
 		close(fd); /* the chunk in hand must be settled first */
-		fd = -1;
-	}
-	if (fd < 0) {
 		refuse(worker, index);
 		return;
 	}
-	if (message->count != 1 || index >= clients->part->slot_count || clients->each[index].fd >= 0) {
-		close(fd);
-		return;
+	if (fd < 0)
+		errno = EMFILE; /* the one reason to lose it: channel_receive() */
+	if (fd < 0 || !take_over(worker, index, fd)) {
+		client_complain(clients, &clients->each[index], "has to wait");
+		refuse(worker, index);
 	}
-	commit(&clients->part->adopting, index);
-	fault_point("adopt");
-	turns_begin(clients, adopt(clients, index, fd));
-	commit(&clients->part->adopting, PART_NOBODY);
+}
+
+static void answer(struct worker *worker, const struct channel_message *message, int fd)
+{
+	struct part *part = worker->clients.part;
+
+	take_in(worker, message, fd);
+	commit(&part->taken, committed(&part->taken) + 1); /* the master sees that this process runs */
 }
 
 static void drain(struct worker *worker, uint64_t deadline_at)
@@ -127,7 +178,7 @@ static void dismiss(struct worker *worker)
 	worker->dismissed = true;
 	tap_abandon_in_hand(&worker->tap); /* its descriptor will not come any more */
 	if (watch(worker, EPOLL_CTL_DEL, worker->seat->channel_fd, 0, CHANNEL_EVENT) != 0)
-		diag_errno("epoll_ctl");
+		fail(worker, "epoll_ctl");
 	drain(worker, clock_msecs() + (uint64_t)worker->seat->options->drain_timeout_msecs);
 }
 
@@ -136,18 +187,18 @@ static void read_channel(struct worker *worker)
 	struct channel_message message;
 	int fd = -1;
 
-	for (int i = 0; i < ADOPT_MAX && !worker->dismissed; i++) {
+	for (int i = 0; i < ADOPT_MAX && !worker->dismissed && !worker->failed; i++) {
 		switch (channel_receive(worker->seat->channel_fd, &message, &fd)) {
 		case CHANNEL_MESSAGE:
 			if (message.type == CHANNEL_CLIENT)
-				take_in(worker, &message, fd);
+				answer(worker, &message, fd);
 			else if (message.type == CHANNEL_DRAIN)
 				drain(worker, message.deadline_at);
 			break;
 		case CHANNEL_EMPTY:
 			return;
 		case CHANNEL_FAILED:
-			diag_errno("worker %u: from the master", worker->seat->number);
+			fail(worker, "from the master");
 			return;
 		case CHANNEL_CLOSED:
 			dismiss(worker);
@@ -158,17 +209,40 @@ static void read_channel(struct worker *worker)
 
 static void report_done(struct worker *worker)
 {
-	struct channel_message done = { .type = CHANNEL_DONE };
+	struct channel_message *done = &worker->done;
 
-	while (worker->clients.finished.count > 0) {
-		done.count = clients_take_finished(&worker->clients, done.slots, CHANNEL_SLOTS_MAX);
-		/* A master that is gone needs not be told. */
-		if (channel_send_patiently(worker->seat->channel_fd, &done) != 0 && !worker->dismissed)
-			dismiss(worker);
+	while (done->count > 0 || worker->clients.finished.count > 0) {
+		if (done->count == 0)
+			done->count = clients_take_finished(&worker->clients, done->slots, CHANNEL_SLOTS_MAX);
+		if (channel_send_patiently(worker->seat->channel_fd, done) != 0) {
+			if (!master_is_gone()) {
+				put_off(worker, "to the master");
+				return;
+			}
+			/* It needs not be told. */
+			if (!worker->dismissed)
+				dismiss(worker);
+		}
+		done->count = 0;
 	}
 }
 
 /* ---- the log ---- */
+
+/* Has epoll tell when the pipe has room, or no longer. */
+static void wait_for_pipe(struct worker *worker, bool wanted)
+{
+	int operation = wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+
+	if (wanted == worker->waits_for_pipe)
+		return;
+	if (watch(worker, operation, worker->seat->pipe_fd, EPOLLOUT, PIPE_EVENT) == 0)
+		worker->waits_for_pipe = wanted;
+	else if (wanted)
+		put_off(worker, "epoll_ctl");
+	else
+		fail(worker, "epoll_ctl");
+}
 
 /* Writes the batch; while the pipe has no room nothing is received, and echoes go on. */
 static void flush(struct worker *worker)
@@ -179,14 +253,9 @@ static void flush(struct worker *worker)
 	if (tap_in_hand(&worker->tap) != NULL)
 		return;
 	empty = tap_flush(&worker->tap);
-	if (empty == worker->waits_for_pipe) {
-		int operation = empty ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;
-
-		if (watch(worker, operation, worker->seat->pipe_fd, EPOLLOUT, PIPE_EVENT) == 0)
-			worker->waits_for_pipe = !empty;
-		else
-			diag_errno("epoll_ctl");
-	}
+	if (worker->tap.is_failing)
+		put_off(worker, "the pipe to the logger");
+	wait_for_pipe(worker, !empty && !worker->tap.is_failing);
 	if (empty)
 		report_done(worker);
 }
@@ -214,8 +283,12 @@ static void keep_time(struct worker *worker)
 		clients_cut(clients);
 	if (is_due(&worker->trim_at, clients->idle_rings.count > 0, TRIM_MSECS))
 		buffers_trim(clients);
-	if (is_due(&worker->retry_at, clients->short_of_memory, RETRY_MSECS))
+	if (clients->short_of_memory)
+		retry_soon(worker);
+	if (clock_reached(worker->retry_at)) {
+		worker->retry_at = CLOCK_NEVER;
 		turns_retry(clients);
+	}
 }
 
 static int timeout_msecs(const struct worker *worker)
@@ -238,19 +311,17 @@ static void dispatch(struct worker *worker, const struct epoll_event *event)
 
 	if (event->data.u64 == CHANNEL_EVENT)
 		read_channel(worker);
-	if (!is_client(event->data.u64))
+	client = events_client(&worker->clients, event->data.u64);
+	if (client == NULL)
 		return;
-	client = &worker->clients.each[(uint32_t)event->data.u64];
-	if (client->fd < 0 || event->data.u64 != client_event_data(&worker->clients, client))
-		return;
-	client_notice(client, event->events);
+	events_note(client, event->events);
 	turns_enlist(&worker->clients, client);
 }
 
 static bool is_finished(const struct worker *worker)
 {
 	return worker->dismissed && worker->clients.count == 0 && worker->clients.finished.count == 0 &&
-	       tap_is_empty(&worker->tap);
+	       worker->done.count == 0 && tap_is_empty(&worker->tap);
 }
 
 static int loop(struct worker *worker)
@@ -261,15 +332,19 @@ static int loop(struct worker *worker)
 		int count = linger_wait(&worker->linger, worker->epoll_fd, events, EVENTS_MAX,
 					timeout_msecs(worker));
 
-		if (count < 0 && errno != EINTR)
+		if (count < 0 && errno != EINTR) {
+			fail(worker, "epoll_wait");
 			return -1;
+		}
 		linger_note(&worker->linger,
-			    count == 1 && is_client(events[0].data.u64) ? events[0].data.u64 : 0);
+			    count == 1 && events_is_of_client(events[0].data.u64) ? events[0].data.u64 : 0);
 		for (int i = 0; i < count; i++)
 			dispatch(worker, &events[i]);
 		turns_serve(&worker->clients);
 		keep_time(worker);
 		flush(worker);
+		if (worker->failed)
+			return -1;
 	}
 	return 0;
 }
@@ -281,7 +356,7 @@ int worker_run(struct seat *seat)
 
 	if (seat_take(seat) == 0 && attach(&worker, seat) == 0)
 		result = loop(&worker);
-	if (result != 0)
+	else
 		diag_errno("worker %u", seat->number);
 	clients_release(&worker.clients);
 	return result == 0 ? 0 : 1;
