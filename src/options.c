@@ -256,7 +256,6 @@ static void set_defaults(struct options *options)
 	*options = (struct options){
 		.workers = processors(),
 		.buffer_bytes = 2 << 20,
-		.buffer_total_bytes = 256 << 20,
 		.when_full = WHEN_FULL_DROP,
 		.drain_timeout_msecs = 10 * 1000,
 		.echo = true,

@@ -24,6 +24,15 @@ make_here() {
 	[ ! -s "$BATS_TEST_TMPDIR/said" ]
 }
 
+@test "on a 32-bit system the one error says that echod needs a 64-bit one" {
+	local said=$BATS_TEST_TMPDIR/said
+	run make_here CC="${CC:-cc} -U__SIZEOF_POINTER__ -D__SIZEOF_POINTER__=4" "$OUT/objects/src/common/record.o"
+	[ "$status" -ne 0 ]
+	grep 'error:' <<<"$output" >"$said"
+	[ "$(wc -l <"$said")" -eq 1 ]
+	grep -q '#error "echod needs a 64-bit system: ' "$said"
+}
+
 @test "make help names every target" {
 	local target
 	local -a targets

@@ -3,7 +3,7 @@
  *
  * A region is an anonymous file (memfd_create(2)) mapped shared. The master creates every region
  * and keeps the descriptor, so the contents survive the death of any child and the master's own
- * exec; a child keeps only the mappings that are its business.
+ * exec; a child keeps only the mappings that are its business. None of it goes into core dumps.
  */
 #ifndef ECHOD_MEMORY_H
 #define ECHOD_MEMORY_H

@@ -20,6 +20,10 @@
 
 #include "common/address.h"
 
+#if __SIZEOF_POINTER__ < 8
+#error "echod needs a 64-bit system: its shared memory is more than 32 bits can address"
+#endif
+
 enum record_type {
 	RECORD_OPEN = 1, /* a connection was accepted; no payload */
 	RECORD_DATA = 2, /* bytes received on it */
@@ -48,7 +52,7 @@ enum {
 	RECORD_PIPE_BYTES = 1 << 20,
 };
 
-_Static_assert(sizeof(struct record) == 56, "the header is part of the layout that an upgrade compares");
+_Static_assert(__SIZEOF_POINTER__ < 8 || sizeof(struct record) == 56, "the header is part of the layout that an upgrade compares");
 
 /*
  * Lays a record out in what is left of its block, `left` bytes, which are more than a header's: how

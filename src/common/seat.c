@@ -2,9 +2,16 @@
 #include "common/seat.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "common/descriptors.h"
+
+#define OOM_SCORE_MORE 500L
+#define OOM_SCORE_MAX  1000L /* proc(5) */
 
 static int discard_standard(int fd)
 {
@@ -19,34 +26,37 @@ static int discard_standard(int fd)
 	return close(null_fd);
 }
 
-static int ascending(const void *a, const void *b)
+/*
+ * When memory runs out a child goes before the master, whose memory is what all others live on. It is
+ * allowed to everyone; where there is no /proc, or no descriptor left, it stays as it is.
+ */
+static void offer_to_be_killed(void)
 {
-	return *(const int *)a - *(const int *)b;
-}
+	int fd = open("/proc/self/oom_score_adj", O_RDWR);
+	char score[24] = "";
+	long more;
 
-/* Closes all but the standard descriptors and the seat's; the table may be full, so none is moved. */
-static int close_others(const struct seat *seat)
-{
-	int keep[] = { STDERR_FILENO, seat->channel_fd, seat->pipe_fd, seat->relay_fds[0],
-		       seat->relay_fds[1] };
-	size_t count = sizeof(keep) / sizeof(keep[0]);
-
-	qsort(keep, count, sizeof(keep[0]), ascending);
-	for (size_t i = 1; i < count; i++) {
-		if (keep[i - 1] >= STDERR_FILENO && keep[i] > keep[i - 1] + 1 &&
-		    close_range((unsigned)keep[i - 1] + 1, (unsigned)keep[i] - 1, 0) != 0)
-			return -1;
+	if (fd < 0)
+		return;
+	if (read(fd, score, sizeof(score) - 1) > 0) {
+		more = strtol(score, NULL, 10) + OOM_SCORE_MORE;
+		snprintf(score, sizeof(score), "%ld", more < OOM_SCORE_MAX ? more : OOM_SCORE_MAX);
+		(void)!write(fd, score, strlen(score));
 	}
-	return close_range((unsigned)keep[count - 1] + 1, ~0U, 0);
+	close(fd);
 }
 
 int seat_take(struct seat *seat)
 {
 	bool is_logger = seat->relay_fds[0] >= 0;
+	int keep[] = { STDIN_FILENO,  STDOUT_FILENO,      STDERR_FILENO,     seat->channel_fd,
+		       seat->pipe_fd, seat->relay_fds[0], seat->relay_fds[1] };
 
-	if (prctl(PR_SET_NAME, seat->name) != 0 || close_others(seat) != 0)
+	(void)prctl(PR_SET_NAME, seat->name); /* nothing depends on it */
+	if (descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0])) != 0)
 		return -1;
 	seat->memory.fd = -1; /* the mapping is enough */
+	offer_to_be_killed();
 	if (discard_standard(STDIN_FILENO) != 0)
 		return -1;
 	return is_logger ? 0 : discard_standard(STDOUT_FILENO);

@@ -12,12 +12,15 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/title.h"
 #include "master/pool.h"
 
 enum {
 	EARLY_DEATH_MSECS = 1000,
 	DELAY_FIRST_MSECS = 100,
 	DELAY_MOST_MSECS = 5000,
+	/* A child that is not there after a wait of so long, and is needed for anything to go on, will not be. */
+	DELAY_FUTILE_MSECS = 400,
 };
 
 /* ---- the beginning ---- */
@@ -32,6 +35,16 @@ static void forget_others(struct master *master, uint32_t number)
 	if (number == master->ledger->workers)
 		memory_release(&master->budget_memory);
 	memory_release(&master->ledger_memory);
+}
+
+/* Worker or logger, and which: for ps(1). */
+static void show_as(const struct master *master, uint32_t number)
+{
+	char title[sizeof("echod: worker 4294967295")] = "echod: logger";
+
+	if (number < master->ledger->workers)
+		snprintf(title, sizeof(title), "echod: worker %u", number);
+	title_set(master->argv, title);
 }
 
 _Noreturn static void become(struct master *master, uint32_t number, int channel_fd)
@@ -54,6 +67,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 
 	if (is_logger)
 		memcpy(seat.relay_fds, ledger->relay_fds, sizeof(seat.relay_fds));
+	show_as(master, number);
 	forget_others(master, number);
 	exit(is_logger ? master->crew->logger(&seat) : master->crew->worker(&seat));
 }
@@ -83,6 +97,7 @@ static int start(struct master *master, uint32_t number)
 	child->process.pid = pid;
 	child->process.channel_fd = ends[0];
 	child->restart_at = CLOCK_NEVER;
+	child->absent = false;
 	return 0;
 }
 
@@ -119,8 +134,24 @@ void children_advance(struct master *master)
 		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
 			diag_errno("cannot start a process");
 			plan_restart(&children[i]);
+			children[i].absent = true;
 		}
 	}
+}
+
+bool children_are_futile(const struct master *master)
+{
+	const struct ledger *ledger = master->ledger;
+	bool futile = false;
+
+	for (uint32_t i = 0; i <= ledger->workers; i++) {
+		const struct child *child = &ledger->children[i];
+
+		if (child->delay_msecs > DELAY_FUTILE_MSECS && child->restart_at != CLOCK_NEVER &&
+		    (child->absent || ledger->phase == PHASE_STARTING))
+			futile = true;
+	}
+	return futile;
 }
 
 /* ---- the channel ---- */

@@ -22,6 +22,13 @@ uint64_t children_next(const struct master *master);
 void children_advance(struct master *master);
 
 /*
+ * Is there a child that must be there for anything to go on, and was tried in vain for a second? In
+ * service there is none; at the start one that dies again and again counts, too, and later only one that the
+ * system does not let be started.
+ */
+bool children_are_futile(const struct master *master);
+
+/*
  * Does what one of the ledger's children, by its place there, has to say on its channel, which must be
  * open. One that talks nonsense is killed, and a channel at its end is closed.
  */

@@ -70,6 +70,7 @@ struct child {
 	uint32_t restarts;      /* how often it was started again */
 	uint32_t delay_msecs;   /* waited before the last restart */
 	uint64_t restart_at;    /* when to start it again; CLOCK_NEVER: it runs or is finished */
+	bool absent;            /* the last attempt to start it failed */
 	struct totals ended;    /* a worker's */
 };
 
@@ -85,6 +86,7 @@ struct shutdown_state {
 	uint64_t deadline_at; /* until when connections may finish; CLOCK_NEVER: there is no shutdown */
 	uint64_t patience_at; /* when what has not finished then will be killed */
 	uint64_t asked_at;    /* when it was asked for */
+	uint64_t tell_at;     /* when to say what is waited for; CLOCK_NEVER: that was said */
 	uint32_t signal;      /* by which signal; 0: by none */
 	uint32_t kills;       /* rounds of killing what has not finished by the deadline */
 	uint32_t cut;         /* connections that the deadline cut */

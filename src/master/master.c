@@ -169,14 +169,13 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	int status;
 
 	if (role == UPGRADE_CHECK)
-		return upgrade_prove(ledger_fd, crew);
+		return upgrade_prove(ledger_fd, options, crew);
 	master = (struct master){ .options = options, .crew = crew, .argv = argv };
 	acceptor_init(&master);
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
-	if (prctl(PR_SET_NAME, "echod") != 0)
-		diag_errno("prctl");
+	(void)prctl(PR_SET_NAME, "echod");
 	startup_scheduling();
-	upgrade_note_program();
+	upgrade_note_program(argv[0]);
 	if (role == UPGRADE_NONE && startup_descriptors() != 0)
 		return 1;
 	master.signal_fd = startup_signals();

@@ -16,6 +16,7 @@
 
 enum {
 	SAME_REQUEST_MSECS = 20, /* between two signals that mean one shutdown */
+	SILENT_MSECS = 1000,     /* before it is said what the end waits for */
 	GRACE_MSECS = 500,       /* after the deadline; twice as long after each round of killing */
 	KILLS_MAX = 3,           /* rounds, then the rest is given up */
 };
@@ -40,12 +41,18 @@ static void begin(struct master *master, uint32_t signal_number)
 	uint64_t now;
 
 	acceptor_close(master);
+	if (ledger->phase == PHASE_STARTING) { /* nobody has been served yet */
+		children_end(master);
+		ledger->phase = PHASE_OVER;
+		return;
+	}
 	now = clock_msecs();
 	ledger->phase = PHASE_DRAINING;
 	ledger->shutdown.signal = signal_number;
 	ledger->shutdown.asked_at = now;
 	ledger->shutdown.deadline_at = now + (uint64_t)master->options->drain_timeout_msecs;
 	ledger->shutdown.patience_at = ledger->shutdown.deadline_at + GRACE_MSECS;
+	ledger->shutdown.tell_at = now + SILENT_MSECS;
 	(void)log_moves(master); /* from here on */
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		struct child *child = &ledger->children[i];
@@ -53,8 +60,10 @@ static void begin(struct master *master, uint32_t signal_number)
 		/* One that is started from now on learns of the deadline from its seat. */
 		if (child->process.pid != 0 && i < ledger->workers)
 			child->process.orders = ORDERS_DRAIN;
-		if (child->restart_at != CLOCK_NEVER)
-			child->restart_at = now; /* there is no time for a delay */
+		if (child->restart_at == CLOCK_NEVER)
+			continue;
+		child->restart_at = now; /* there is no time for a delay */
+		child->delay_msecs = 0;
 	}
 }
 
@@ -144,9 +153,25 @@ static void kill_late(struct master *master)
 		children_replace(ledger_logger(ledger));
 }
 
+static void tell_what_it_waits_for(struct master *master)
+{
+	const struct shutdown_state *shutdown = &master->ledger->shutdown;
+	uint64_t now = clock_msecs();
+	uint32_t clients = 0;
+
+	master->ledger->shutdown.tell_at = CLOCK_NEVER;
+	for (uint32_t i = 0; i < master->ledger->workers; i++)
+		clients += master->workers[i].clients;
+	if (clients > 0 && now < shutdown->deadline_at)
+		diag("waiting for %u client%s, at most %ju s more; the same signal again ends it at once",
+		     clients, clients == 1 ? "" : "s", (uintmax_t)(shutdown->deadline_at - now + 999) / 1000);
+}
+
 uint64_t shutdown_next(const struct master *master)
 {
-	return master->ledger->shutdown.patience_at;
+	const struct shutdown_state *shutdown = &master->ledger->shutdown;
+
+	return clock_sooner(shutdown->tell_at, shutdown->patience_at);
 }
 
 void shutdown_advance(struct master *master)
@@ -156,6 +181,14 @@ void shutdown_advance(struct master *master)
 
 	if (ledger->output_gone && ledger->phase < PHASE_DRAINING)
 		begin(master, 0);
+	if (ledger->phase != PHASE_SERVING && ledger->phase != PHASE_OVER && children_are_futile(master)) {
+		diag(ledger->phase == PHASE_STARTING
+			     ? "cannot start"
+			     : "shutdown: a process is missing, the log is not complete");
+		shutdown_now(master);
+	}
+	if (clock_reached(ledger->shutdown.tell_at))
+		tell_what_it_waits_for(master);
 	if (ledger->phase == PHASE_DRAINING)
 		drain(master);
 	if (ledger->phase == PHASE_LOGGING && logger->process.pid == 0 && logger->restart_at == CLOCK_NEVER)

@@ -6,17 +6,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/diag.h"
+#include "master/limits.h"
 #include "master/listener.h"
 #include "master/pool.h"
-
-enum { CLIENTS_DEFAULT_MAX = 1 << 20 };
 
 /* A descriptor that is closed would else become a socket, and get what is written to stderr. */
 static int fill_standard_descriptors(void)
@@ -43,6 +42,8 @@ static int check_standard_output(void)
 
 int startup_descriptors(void)
 {
+	int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+
 	if (check_standard_output() != 0)
 		return -1;
 	if (fill_standard_descriptors() != 0) {
@@ -50,8 +51,8 @@ int startup_descriptors(void)
 		return -1;
 	}
 	/* Whatever else was inherited is nobody's here, and would take room from clients. */
-	if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0) {
-		diag_errno("close_range");
+	if (descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0])) != 0) {
+		diag_errno("inherited descriptors");
 		return -1;
 	}
 	return 0;
@@ -84,18 +85,6 @@ void startup_scheduling(void)
 		(void)sched_setscheduler(0, SCHED_BATCH, &no_priority);
 }
 
-static int raise_descriptor_limit(uint64_t *limit)
-{
-	struct rlimit files, most;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return -1;
-	most = (struct rlimit){ .rlim_cur = files.rlim_max, .rlim_max = files.rlim_max };
-	/* A hard limit beyond what the kernel allows now (fs.nr_open) cannot be set again. */
-	*limit = setrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : files.rlim_cur;
-	return 0;
-}
-
 static int open_listeners(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
@@ -116,28 +105,6 @@ static int open_listeners(struct master *master)
 		}
 		ledger->listener_count += (uint32_t)count;
 	}
-	return 0;
-}
-
-/* How many clients the descriptor limit leaves room for: each takes one in the master. */
-static int limit_clients(const struct options *options, uint64_t descriptors, uint32_t *clients_max)
-{
-	uint64_t reserved = 24 + 2 * (uint64_t)options->listen_count + 3 * (uint64_t)options->workers;
-	uint64_t most = descriptors > reserved ? descriptors - reserved : 0;
-
-	if (most == 0) {
-		diag("a limit of %ju open files is too low for %u workers", (uintmax_t)descriptors,
-		     options->workers);
-		return -1;
-	}
-	if (options->max_clients > most) {
-		diag("--max-clients=%u: a limit of %ju open files allows %ju", options->max_clients,
-		     (uintmax_t)descriptors, (uintmax_t)most);
-		return -1;
-	}
-	if (most > CLIENTS_DEFAULT_MAX)
-		most = CLIENTS_DEFAULT_MAX;
-	*clients_max = options->max_clients != 0 ? options->max_clients : (uint32_t)most;
 	return 0;
 }
 
@@ -166,7 +133,7 @@ static int create_regions(struct master *master)
 	if (memory_create(&master->budget_memory, "echod-budget", ledger->sizes.budget) != 0)
 		return -1;
 	budget = master->budget_memory.base;
-	budget->total_bytes = master->options->buffer_total_bytes;
+	budget->total_bytes = limits_buffer_total(master->options);
 	budget->workers = ledger->workers;
 	ledger->budget_fd = master->budget_memory.fd;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
@@ -196,11 +163,6 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	uint32_t worker_slots = (clients_max + options->workers - 1) / options->workers;
 	struct ledger *ledger;
 
-	if (part_bytes(worker_slots, options->buffer_bytes) == 0) {
-		diag("--buffer=%ju: so much for each of %u clients cannot be addressed",
-		     (uintmax_t)options->buffer_bytes, clients_max);
-		return -1;
-	}
 	if (memory_create(&master->ledger_memory, "echod-ledger",
 			  ledger_bytes(options->workers * worker_slots)) != 0) {
 		diag_errno("shared memory");
@@ -214,7 +176,9 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->ring_bytes = options->buffer_bytes;
 	ledger->sizes = ledger_sizes(ledger, master->crew->logger_memory_bytes);
 	ledger->memory_fd = master->ledger_memory.fd;
-	ledger->shutdown = (struct shutdown_state){ .deadline_at = CLOCK_NEVER, .patience_at = CLOCK_NEVER };
+	ledger->shutdown = (struct shutdown_state){ .deadline_at = CLOCK_NEVER,
+						    .patience_at = CLOCK_NEVER,
+						    .tell_at = CLOCK_NEVER };
 	ledger->upgrade = (struct upgrade_state){ .replacing = CHILDREN_MAX, .checker_at = CLOCK_NEVER };
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
@@ -230,11 +194,11 @@ int startup_begin(struct master *master)
 	uint64_t descriptors;
 	uint32_t clients_max;
 
-	if (raise_descriptor_limit(&descriptors) != 0) {
+	if (limits_descriptors(&descriptors) != 0) {
 		diag_errno("the limit on open files");
 		return -1;
 	}
-	if (limit_clients(master->options, descriptors, &clients_max) != 0 ||
+	if (limits_clients(master->options, master->crew, descriptors, &clients_max) != 0 ||
 	    create_ledger(master, clients_max) != 0 || open_listeners(master) != 0)
 		return -1;
 	if (create_regions(master) != 0 || pool_open(master) != 0) {
@@ -272,9 +236,14 @@ static int attach_all(struct master *master, int ledger_fd)
 	return 0;
 }
 
+int startup_attach(struct master *master, int ledger_fd)
+{
+	return attach_all(master, ledger_fd) == 0 ? pool_open(master) : -1;
+}
+
 int startup_resume(struct master *master, int ledger_fd)
 {
-	if (attach_all(master, ledger_fd) != 0 || pool_open(master) != 0) {
+	if (startup_attach(master, ledger_fd) != 0) {
 		diag_errno("upgrade");
 		return -1;
 	}

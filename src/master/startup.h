@@ -30,7 +30,13 @@ void startup_scheduling(void);
  */
 int startup_begin(struct master *master);
 
-/* After an upgrade: finds all that in the ledger, whose descriptor this is. -1 after a message. */
+/*
+ * Finds all that in the ledger of a running echod, whose descriptor this is, and has it all in memory; it
+ * is not changed. -1 with errno, EINVAL if it is not what this program would make, and some of it in memory.
+ */
+int startup_attach(struct master *master, int ledger_fd);
+
+/* After an upgrade: startup_attach(), and the children are to be replaced. -1 after a message. */
 int startup_resume(struct master *master, int ledger_fd);
 
 #endif

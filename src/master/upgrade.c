@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/diag.h"
 #include "master/children.h"
+#include "master/startup.h"
 
 #define CHECK_VARIABLE  "ECHOD_UPGRADE_CHECK"
 #define RESUME_VARIABLE "ECHOD_UPGRADE_RESUME"
@@ -21,11 +23,14 @@ enum { CHECK_MSECS = 5000 };
 
 static char program[PATH_MAX];
 
-void upgrade_note_program(void)
+void upgrade_note_program(const char *name)
 {
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
 	program[length > 0 ? length : 0] = '\0';
+	/* Without /proc; a name that a shell looked for in its PATH says nothing. */
+	if (length <= 0 && strchr(name, '/') != NULL && realpath(name, program) == NULL)
+		program[0] = '\0';
 }
 
 static bool take_variable(const char *name, int *fd)
@@ -62,12 +67,16 @@ static void execute(const struct master *master, const char *variable)
 
 _Noreturn static void check(const struct master *master)
 {
-	unsigned ledger_fd = (unsigned)master->ledger->memory_fd;
+	const struct ledger *ledger = master->ledger;
+	int keep[5 + CHILDREN_MAX] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ledger->memory_fd,
+				       ledger->budget_fd };
 	int null_fd = open("/dev/null", O_RDWR);
 
-	/* It gets the ledger and stderr, and nothing that could disturb what is going on. */
+	/* It gets the memory and stderr, and nothing that could disturb what is going on. */
+	for (uint32_t i = 0; i <= ledger->workers; i++)
+		keep[5 + i] = ledger->children[i].memory_fd;
 	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
-	    close_range(STDERR_FILENO + 1, ledger_fd - 1, 0) == 0 && close_range(ledger_fd + 1, ~0U, 0) == 0)
+	    descriptors_close_others(keep, 5 + ledger->workers + 1) == 0)
 		execute(master, CHECK_VARIABLE);
 	_exit(1);
 }
@@ -79,6 +88,10 @@ void upgrade_request(struct master *master)
 
 	if (ledger->phase != PHASE_SERVING || ledger->upgrade.checker_pid != 0) {
 		diag("upgrade: not now");
+		return;
+	}
+	if (program[0] == '\0') {
+		diag("upgrade: without /proc this program's file is only known if it is started by its path");
 		return;
 	}
 	if (access(program, X_OK) != 0) {
@@ -97,18 +110,17 @@ void upgrade_request(struct master *master)
 	ledger->upgrade.checker_at = clock_msecs() + CHECK_MSECS;
 }
 
-int upgrade_prove(int ledger_fd, const struct crew *crew)
+int upgrade_prove(int ledger_fd, const struct options *options, const struct crew *crew)
 {
-	struct memory memory;
-	struct stat status;
-	struct ledger *ledger;
+	static struct master trial;
 
-	if (fstat(ledger_fd, &status) != 0 || memory_attach(&memory, ledger_fd, (size_t)status.st_size) != 0)
+	trial = (struct master){ .options = options, .crew = crew };
+	if (startup_attach(&trial, ledger_fd) != 0) {
+		if (errno != EINVAL) /* of which the running program speaks */
+			diag_errno("upgrade: the new program");
 		return 1;
-	ledger = memory.base;
-	if (ledger_fits(ledger, memory.bytes, crew->logger_memory_bytes))
-		ledger->upgrade.proof = true;
-	memory_release(&memory);
+	}
+	trial.ledger->upgrade.proof = true;
 	return 0;
 }
 

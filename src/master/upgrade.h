@@ -23,14 +23,20 @@ enum upgrade_role {
 /* Reads that from the environment, and removes it from there. UPGRADE_NONE leaves *ledger_fd alone. */
 enum upgrade_role upgrade_role(int *ledger_fd);
 
-/* Notes where this program lies on disk, while /proc still knows; to be called at the start. */
-void upgrade_note_program(void);
+/*
+ * Notes where this program lies on disk, while /proc still knows, or the name it was started by if that is
+ * a path; to be called at the start.
+ */
+void upgrade_note_program(const char *name);
 
 /* A signal asks for an upgrade: starts the new program on the side. What cannot be done is reported. */
 void upgrade_request(struct master *master);
 
-/* In that program: shows that it can go on with the ledger, and closes it. Returns its exit status. */
-int upgrade_prove(int ledger_fd, const struct crew *crew);
+/*
+ * In that program: shows that it can go on with the ledger, by having all in memory that it will need then.
+ * Returns its exit status.
+ */
+int upgrade_prove(int ledger_fd, const struct options *options, const struct crew *crew);
 
 /*
  * A process has ended. If it was the checker, executes the new program if that has shown that it knows

@@ -1,0 +1,46 @@
+/* Closing whatever a process has inherited; every process. See descriptors.h. */
+#include "common/descriptors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int ascending(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Beyond the limit there is nothing, unless it was lowered after something was opened. */
+static int close_each(unsigned first, unsigned last)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return -1;
+	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; fd++)
+		(void)close((int)fd); /* most are not open */
+	return 0;
+}
+
+static int close_between(unsigned first, unsigned last)
+{
+	if (first > last || close_range(first, last, 0) == 0)
+		return 0;
+	return errno == ENOSYS || errno == EPERM ? close_each(first, last) : -1;
+}
+
+int descriptors_close_others(int *keep, size_t count)
+{
+	unsigned next = 0;
+
+	qsort(keep, count, sizeof(keep[0]), ascending);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < 0)
+			continue;
+		if ((unsigned)keep[i] > next && close_between(next, (unsigned)keep[i] - 1) != 0)
+			return -1;
+		next = (unsigned)keep[i] + 1;
+	}
+	return close_between(next, ~0U);
+}

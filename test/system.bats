@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# A system that has less than usual, or allows less: echod does with what there is, or says what it lacks.
+
+load helper/kills
+
+# without CALL ERROR: the server is to be run where this system call fails for all its processes.
+without() {
+	# LeakSanitizer cannot do its work in a traced process.
+	through env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq --seccomp-bpf -o /dev/null -e "trace=$1" \
+		-e "inject=$1:error=$2"
+}
+
+# needs RIGHT COMMAND...: skips the test unless the command, which tries the right, succeeds.
+needs() {
+	"${@:2}" 2>/dev/null || skip "needs $1"
+}
+
+# fails PATTERN: the server ends at once with status 1, and the last that it says matches.
+fails() {
+	await_end "$PID"
+	[ "$STATUS" -eq 1 ]
+	tail -n 1 "$ERR" | grep -x "$1"
+	[ ! -s "$LOG" ]
+}
+
+serves_and_stops() {
+	others_are_served -m "$TMP/others.sent"
+	stop_echod
+	"$CLIENT" logsplit "$LOG" "$TMP/others.sent"
+}
+
+@test "no process can be started: status 1 and the reason, nobody connects and hangs" {
+	without clone,clone3 EAGAIN
+	launch_echod --workers=2
+	fails 'echod: cannot start'
+	reported 'echod: cannot start a process: Resource temporarily unavailable'
+}
+
+@test "a child that cannot become what it is to be: status 1 and the reason, not one attempt after another" {
+	without epoll_create1 ENFILE
+	launch_echod --workers=1
+	fails 'echod: cannot start'
+	reported 'echod: worker 0: Too many open files in system'
+	: >"$ERR" # no crash report
+}
+
+@test "a worker that cannot be started again does not hold up the end, which says what is missing" {
+	start_echod --workers=1
+	open_client a socat - "TCP4:127.0.0.1:$PORT"
+	feed a hello
+	wait_until got a hello
+	strace -f -qq -o /dev/null -p "$PID" -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN 3>&- &
+	STARTED[$!]=1
+	wait_until grep -q '^TracerPid:.[1-9]' "/proc/$PID/status"
+	kill -KILL "$(processes echod-worker)"
+	wait_until reported 'echod: cannot start a process: Resource temporarily unavailable'
+	kill -TERM "$PID"
+	await_end "$PID"
+	[ "$STATUS" -eq 1 ]
+	reported 'echod: shutdown: a process is missing, the log is not complete'
+}
+
+@test "close_range that is missing or refused: no process has a descriptor more" {
+	local counts error
+
+	start_echod --workers=1
+	counts=$(descriptor_counts)
+	stop_echod
+	for error in ENOSYS EPERM; do
+		without close_range "$error"
+		start_echod --workers=1
+		descriptor_counts_are "$counts"
+		serves_and_stops
+	done
+}
+
+@test "prctl that is refused: no process has its name, and all is well" {
+	without prctl EPERM
+	start_echod --workers=2
+	serves_and_stops
+}
+
+# The flags of each of the process's mappings of shared memory.
+shared_memory_flags() {
+	awk '/^[0-9a-f]+-/ { shared = /memfd:echod/ } shared && /^VmFlags:/' "/proc/$1/smaps"
+}
+
+@test "no shared memory goes into a core dump, which would write all of it" {
+	local pid
+
+	start_echod --workers=2
+	for pid in "$PID" $(children); do
+		shared_memory_flags "$pid" | grep -q .
+		[ -z "$(shared_memory_flags "$pid" | grep -vw dd)" ]
+	done
+	stop_echod
+}
+
+# limited LIMIT...: the server is to be run under these limits of prlimit(1).
+limited() {
+	# A sanitizer reserves terabytes of addresses.
+	[ "${BUILD:-}" != sanitize ] || skip "not with sanitizers"
+	through prlimit "$@"
+}
+
+@test "limits on address space and file size: fewer clients than by default, and it says how many" {
+	local name
+
+	for name in as fsize; do
+		limited --"$name"=2000000000
+		start_echod --workers=2
+		grep -Ex 'echod: a limit on (address space \(ulimit -v\)|file size \(ulimit -f\)) of 2000000000 bytes allows [0-9]+ clients with --buffer=2097152' "$ERR"
+		serves_and_stops
+	done
+}
+
+@test "limits too low for the clients asked for: status 1, the limit's name, and what it allows" {
+	limited --as=2000000000
+	launch_echod --workers=2 --max-clients=5000
+	fails 'echod: a limit on address space (ulimit -v) of 2000000000 bytes is too low for --max-clients=5000 --buffer=2097152 --workers=2: it allows [0-9]* clients'
+	limited --fsize=100000
+	launch_echod --workers=2
+	fails 'echod: a limit on file size (ulimit -f) of 100000 bytes is too low for .*: it allows 0 clients'
+}
+
+@test "an upgrade without room for what it needs: one line says so, and the running program goes on" {
+	limited --nofile=1000:1000
+	start_echod --workers=2
+	open_client a socat - "TCP4:127.0.0.1:$PORT"
+	feed a hello
+	wait_until got a hello
+	prlimit --pid "$PID" --as=500000000:
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .* cannot go on with what is in memory here, the old program stays'
+	reported 'echod: upgrade: the new program: Cannot allocate memory'
+	feed a again
+	wait_until got a helloagain
+	await_client a
+	prlimit --pid "$PID" --as=unlimited:
+	stop_echod
+}
+
+@test "without /proc an upgrade finds the program if it was started by its path" {
+	on_a_copy
+	without readlink ENOENT:when=1 # /proc/self/exe
+	start_echod --workers=1
+	upgrade_echod 1
+	serves_and_stops
+}
+
+@test "without /proc, and started by a name alone, an upgrade says what it lacks" {
+	without readlink ENOENT
+	PATH=$(dirname "$ECHOD"):$PATH
+	ECHOD=$(basename "$ECHOD")
+	start_echod --workers=1
+	kill -USR2 "$PID"
+	wait_until reported "echod: upgrade: without /proc this program's file is only known if it is started by its path"
+	serves_and_stops
+}
+
+in_a_group_of_100_mb() {
+	unshare --mount sh -c 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"' sh "$TMP/groups" "$@"
+}
+
+@test "the buffers' default total is a quarter of what the control group may have" {
+	mkdir -p "$TMP/groups/memory"
+	echo 100000000 | tee "$TMP/groups/memory.max" >"$TMP/groups/memory/memory.limit_in_bytes"
+	needs "the right to mount" in_a_group_of_100_mb true
+	through unshare --mount sh -c 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"' sh "$TMP/groups"
+	start_echod --workers=1
+	read_status
+	grep -q '^echod: limits: .* of 25000000 bytes of buffers' "$ERR"
+	stop_echod
+}
+
+@test "when memory runs out the children go first, not the master, on which all live" {
+	local pid score
+
+	start_echod --workers=2
+	score=$(cat "/proc/$PID/oom_score_adj")
+	for pid in $(children); do
+		[ "$(cat "/proc/$pid/oom_score_adj")" -gt "$score" ]
+	done
+	stop_echod
+}
+
+arguments() {
+	ps -o args= -p "$1"
+}
+
+@test "each process shows in its arguments what it is" {
+	local pid
+
+	start_echod --workers=2
+	arguments "$PID" | grep -q -- '--workers=2$'
+	for pid in $(children); do
+		arguments "$pid"
+	done | sort | cmp - <(printf 'echod: %s\n' logger 'worker 0' 'worker 1')
+	stop_echod
+}
+
+@test "an end that has to wait for clients says so, once" {
+	start_echod --workers=2 --drain-timeout=9m
+	open_client a socat - "TCP4:127.0.0.1:$PORT"
+	open_client b nc 127.0.0.1 "$PORT"
+	wait_until has_accepted 2
+	kill -INT "$PID"
+	wait_until reported 'echod: waiting for [12] clients\?, at most 5[0-9]* s more; the same signal again ends it at once'
+	await_client a
+	kill "${CLIENT_PID[b]}"
+	await_end "$PID"
+	[ "$STATUS" -eq 0 ]
+	[ "$(complaints | wc -l)" -eq 1 ]
+}
