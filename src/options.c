@@ -24,7 +24,9 @@ enum {
 	DEFAULT_PORT = 1234,
 	HELP_COLUMN = 31, /* where the text on an option starts in a line of --help */
 	HELP_LINES_MAX = 2,
-	WORDS_MAX = 3, /* words that one option can choose from */
+	WORDS_MAX = 3,    /* words that one option can choose from */
+	OPERAND = 1,      /* what getopt_long() has for a letter of a word that is no option ... */
+	OPERAND_IS = 'l', /* ... and the option whose value it is */
 };
 
 /* One option; what its `take` has no use for is left out. */
@@ -79,7 +81,8 @@ static bool read_quantity(const char *text, const struct unit *units, uint64_t m
 static enum options_result take_size(const struct row *row, const char *value, struct options *options)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { NULL, 0 }
+		{ "", 1 },        { "K", 1 << 10 }, { "k", 1 << 10 }, { "M", 1 << 20 },
+		{ "m", 1 << 20 }, { "G", 1 << 30 }, { "g", 1 << 30 }, { NULL, 0 },
 	};
 	uint64_t *bytes = field_of(row, options);
 
@@ -139,12 +142,20 @@ static enum options_result take_word(const struct row *row, const char *value, s
 	return refuse(row, value, expected);
 }
 
+/* What stands for the port where no address is named: the whole value, or what is behind ":" or "*:". */
+static const char *port_of(const char *value)
+{
+	if (value[0] == '*' && value[1] == ':')
+		value++;
+	return *value == ':' ? value + 1 : value;
+}
+
 static enum options_result take_listen(const struct row *row, const char *value, struct options *options)
 {
 	struct listen_at at = { .any = false };
 
 	if (address_from_text(&at.address, value) != 0) {
-		if (address_port_from_text(&at.address.port, value) != 0)
+		if (address_port_from_text(&at.address.port, port_of(value)) != 0)
 			return refuse(row, value,
 				      "PORT, IPV4:PORT or [IPV6]:PORT with a PORT from 0 to 65535");
 		at.any = true;
@@ -222,8 +233,9 @@ static enum options_result show_help(const struct row *row, const char *value, s
 {
 	(void)value, (void)options;
 	puts("Usage: echod [-hnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
-	     "             [-l [ADDRESS:]PORT]... [-o FORM] [-w N]\n"
-	     "A TCP echo server that writes everything it receives to standard output.\n");
+	     "             [-l [ADDRESS:]PORT]... [-o FORM] [-w N] [[ADDRESS:]PORT]...\n"
+	     "A TCP echo server that writes everything it receives to standard output.\n"
+	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {
 		int column =
 			printf("  -%c, --%s%s%s", row->letter, row->name, row->value_name != NULL ? "=" : "",
@@ -232,7 +244,9 @@ static enum options_result show_help(const struct row *row, const char *value, s
 		for (int i = 0; i < HELP_LINES_MAX && row->help[i] != NULL; i++, column = 0)
 			printf("%*s%s\n", HELP_COLUMN - column, "", row->help[i]);
 	}
-	puts("\nSIZE may end in K, M or G (1024), TIME in ms, s or m. See echod(8).");
+	puts("\nSIZE may end in K, M or G (1024), TIME in ms, s or m.\n"
+	     "Example: echod --no-echo 127.0.0.1:8080 >>echo.log\n"
+	     "See echod(8).");
 	return answered();
 }
 
@@ -284,6 +298,18 @@ static unsigned candidates(const char *word)
 	return count;
 }
 
+/* What to add where this word has an unknown option: other servers have -p and --port. */
+static const char *advice(const char *word)
+{
+	static const char port[] = "--port";
+	size_t length = strlen(port);
+
+	if (optopt == 'p' ||
+	    (strncmp(word, port, length) == 0 && (word[length] == '\0' || word[length] == '=')))
+		return "; a port is given by itself, as in 'echod 7', or with --listen";
+	return "";
+}
+
 /* Reports a word, one long option or several letters, of which getopt_long() said '?' or ':'. */
 static enum options_result refuse_word(int said, const char *word)
 {
@@ -292,11 +318,11 @@ static enum options_result refuse_word(int said, const char *word)
 	else if (optopt != 0 && find_row(optopt) != NULL)
 		diag("%s: the option takes no value", word);
 	else if (optopt != 0)
-		diag("unknown option '%c' in '%s'", optopt, word);
+		diag("unknown option '%c' in '%s'%s", optopt, word, advice(word));
 	else if (candidates(word) > 1)
 		diag("ambiguous option '%s'", word);
 	else
-		diag("unknown option '%s'", word);
+		diag("unknown option '%s'%s", word, advice(word));
 	return OPTIONS_WRONG;
 }
 
@@ -315,30 +341,26 @@ static void list_options(char *letters, struct option *names)
 
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
 {
-	/* "+" leaves the words in their order, ":" keeps getopt_long() quiet and tells what was wrong. */
-	char letters[2 + 2 * ROWS + 1] = "+:";
+	/* "-" gives operands between options, too; ":" keeps getopt_long() quiet and tells what was wrong. */
+	char letters[2 + 2 * ROWS + 1] = "-:";
 	struct option names[ROWS + 1] = { { .name = NULL } };
 	const char *word = argv[optind]; /* the word that getopt_long() is about to look at */
+	enum options_result result = OPTIONS_RUN;
 	int letter;
 
 	list_options(letters + strlen(letters), names);
 	set_defaults(options);
-	while ((letter = getopt_long(argc, argv, letters, names, NULL)) >= 0) {
-		const struct row *row = find_row(letter);
-		enum options_result result =
-			row != NULL ? row->take(row, optarg, options) : refuse_word(letter, word);
+	while (result == OPTIONS_RUN && (letter = getopt_long(argc, argv, letters, names, NULL)) >= 0) {
+		const struct row *row = find_row(letter == OPERAND ? OPERAND_IS : letter);
 
-		if (result != OPTIONS_RUN)
-			return result;
+		result = row != NULL ? row->take(row, optarg, options) : refuse_word(letter, word);
 		word = argv[optind];
 	}
-	if (optind < argc) {
-		diag("unexpected argument '%s'", argv[optind]);
-		return OPTIONS_WRONG;
-	}
+	for (; result == OPTIONS_RUN && optind < argc; optind++) /* what is behind "--" */
+		result = take_listen(find_row(OPERAND_IS), argv[optind], options);
 	if (options->listen_count == 0) {
 		options->listen[0] = (struct listen_at){ .any = true, .address.port = DEFAULT_PORT };
 		options->listen_count = 1;
 	}
-	return OPTIONS_RUN;
+	return result;
 }

@@ -13,7 +13,7 @@
 #include "common/address.h"
 
 enum {
-	OPTIONS_LISTEN_MAX = 16,   /* --listen may be given so many times */
+	OPTIONS_LISTEN_MAX = 16,   /* --listen and operands together */
 	OPTIONS_WORKERS_MAX = 256, /* --workers */
 };
 
@@ -30,7 +30,7 @@ enum output_form {
 	OUTPUT_PLAIN,  /* bytes as they came */
 };
 
-/* One --listen: an address with a port, or a port on every address. */
+/* One --listen or one operand: an address with a port, or a port on every address. */
 struct listen_at {
 	bool any;               /* every IPv4 and every IPv6 address */
 	struct address address; /* only the port counts if any is set */

@@ -43,6 +43,37 @@ $(peer 2): six"
 	stop_echod
 }
 
+@test "an operand is where to listen, instead of the default, and options may follow it" {
+	start_echod 127.0.0.1:0 --verbose
+	listens_on 1
+	printf hi | nc -N 127.0.0.1 "$PORT" >"$TMP/back"
+	cmp "$TMP/back" <(printf hi)
+	stop_echod
+	reported "echod: $(peer 1): closed, received 2, echoed 2, dropped 0"
+}
+
+@test "a port behind a colon, be there an asterisk before it or not, is taken on every address" {
+	local value
+
+	for value in :0 '*:0'; do
+		start_echod --listen="$value"
+		wait_until listens_on 2
+		grep -qx "echod: listening on 0\.0\.0\.0:$PORT" "$ERR"
+		grep -qx "echod: listening on \[::\]:$PORT" "$ERR"
+		stop_echod
+	done
+}
+
+@test "--buffer larger than --buffer-total: one line says so, even with --quiet, and clients are served" {
+	start_silent_echod --quiet --buffer=3M --buffer-total=1m
+	others_are_served
+	stop_echod
+	cmp "$ERR" <(echo "echod: --buffer=3145728 is more than --buffer-total=1048576, which holds for each client, too")
+	start_echod --buffer=1M --buffer-total=1M
+	stop_echod
+	[ -z "$(complaints)" ]
+}
+
 @test "an address in use: one line that names it, status 1" {
 	local second=0
 

@@ -74,12 +74,27 @@ accepted() {
 	done
 }
 
-@test "an argument that belongs to no option is refused" {
-	refused "unexpected argument 'extra'" extra
-	refused "unexpected argument 'extra'" -n extra --help
-	refused "unexpected argument ''" ''
-	refused "unexpected argument '-'" -
-	refused "unexpected argument '--help'" -- --help
+@test "an operand is a value of --listen, before, between and behind the options" {
+	local expected="is not PORT, IPV4:PORT or [IPV6]:PORT with a PORT from 0 to 65535"
+	accepted 8080
+	accepted 8080 -v 127.0.0.1:7 --workers=2 '[::1]:7' :9
+	refused "--listen: 'extra' $expected" extra
+	refused "--listen: 'extra' $expected" 7 -n extra --help
+	refused "--listen: '' $expected" ''
+	refused "--listen: '-' $expected" -
+	refused "--listen: '--help' $expected" -- --help
+	refused "--listen: '-v' $expected" 7 -- 8 -v --help
+}
+
+@test "--port and -p are refused with what to write instead" {
+	local advice="a port is given by itself, as in 'echod 7', or with --listen"
+	refused "unknown option 'p' in '-p'; $advice" -p 8080
+	refused "unknown option 'p' in '-p8080'; $advice" -p8080
+	refused "unknown option 'p' in '-np'; $advice" -np 8080
+	refused "unknown option '--port'; $advice" --port 8080
+	refused "unknown option '--port=8080'; $advice" --port=8080
+	refused "unknown option '--ports'" --ports
+	refused "unknown option '--por'" --por
 }
 
 @test "--workers takes 1 to 256 and nothing else" {
@@ -109,11 +124,11 @@ accepted() {
 
 @test "--buffer and --buffer-total take a size and nothing else" {
 	local name value
-	for value in 1 65536 64K 2M 1G 1024G 1099511627776; do
+	for value in 1 65536 64K 64k 2M 2m 1G 1g 1024G 1024g 1099511627776; do
 		accepted --buffer="$value" --buffer-total="$value"
 		accepted -b "$value" -B "$value"
 	done
-	for value in '' 0 0K 0M -1 -1K +1 ' 1' '1 ' '1 K' K x 1x 1k 1KB 1KiB 1T 1.5M 1MM 1K1 1025G 1099511627777 \
+	for value in '' 0 0K 0M -1 -1K +1 ' 1' '1 ' '1 K' K x 1x 1KB 1kb 1KiB 1T 1t 1.5M 1MM 1K1 1025G 1099511627777 \
 		17179869184G 18446744073709551616 18446744073709551617K; do
 		for name in buffer buffer-total; do
 			refused "--$name: '$value' is not a size from 1 to 1024G (a number, then K, M, G or nothing)" \
@@ -159,19 +174,21 @@ accepted() {
 
 @test "--listen takes a port, alone or after an address, and nothing else" {
 	local value
-	for value in 0 7 1234 65535 127.0.0.1:7 0.0.0.0:0 '[::1]:7' '[::]:65535' '[::ffff:127.0.0.1]:7'; do
+	for value in 0 7 1234 65535 127.0.0.1:7 0.0.0.0:0 '[::1]:7' '[::]:65535' '[::ffff:127.0.0.1]:7' :7 '*:7' \
+		:0 '*:65535'; do
 		accepted --listen="$value"
 		accepted -l "$value"
 	done
-	for value in '' -1 +7 ' 7' '7 ' 7x x 65536 4294967303 18446744073709551623 : :7 127.0.0.1 127.0.0.1: \
+	for value in '' -1 +7 ' 7' '7 ' 7x x 65536 4294967303 18446744073709551623 : '*' '*7' '*:' '**:7' \
+		'*:*:7' :*:7 ::7 :65536 '*:65536' ':[::1]:7' 127.0.0.1 127.0.0.1: \
 		127.0.0.1:65536 127.0.0.1:7x '127.0.0.1: 7' 127.0.0.256:7 127.1:7 127.0.0.01:7 ::1 ::1:7 '[::1]' \
-		'[::1]7' '[::1]:' '[::1]:65536' '[::1' '[127.0.0.1]:7' '[]:7' '[::1%lo]:7' localhost:7 '*:7'; do
+		'[::1]7' '[::1]:' '[::1]:65536' '[::1' '[127.0.0.1]:7' '[]:7' '[::1%lo]:7' localhost:7; do
 		refused "--listen: '$value' is not PORT, IPV4:PORT or [IPV6]:PORT with a PORT from 0 to 65535" \
 			--listen="$value"
 	done
 }
 
-@test "--listen may be given 16 times" {
+@test "--listen and operands may be given 16 times together" {
 	local -a listens=()
 	local port
 	# One is there already, see echod().
@@ -180,6 +197,7 @@ accepted() {
 	done
 	accepted "${listens[@]}"
 	refused "--listen: '127.0.0.1:17' is one too many, 16 are allowed" "${listens[@]}" -l 127.0.0.1:17
+	refused "--listen: '127.0.0.1:17' is one too many, 16 are allowed" "${listens[@]}" 127.0.0.1:17
 }
 
 @test "flags can be combined in one word and repeated, and the last of two values counts" {
@@ -234,6 +252,14 @@ accepted() {
 	echod -h
 	[ "$status" -eq 0 ]
 	cmp out long
+}
+
+@test "--help shows an example that is taken" {
+	local -a words
+	echod --help
+	read -ra words < <(sed -n 's/^Example: echod \([^>]*\) >.*/\1/p' out)
+	[ "${#words[@]}" -gt 0 ]
+	accepted "${words[@]}"
 }
 
 @test "the usage line of --help has every option" {

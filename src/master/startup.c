@@ -189,11 +189,22 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	return 0;
 }
 
+/* Says that the options promise a client more than there is for all. */
+static void check_buffers(const struct options *options)
+{
+	uint64_t total_bytes = limits_buffer_total(options);
+
+	if (options->buffer_bytes > total_bytes)
+		diag("--buffer=%ju is more than --buffer-total=%ju, which holds for each client, too",
+		     (uintmax_t)options->buffer_bytes, (uintmax_t)total_bytes);
+}
+
 int startup_begin(struct master *master)
 {
 	uint64_t descriptors;
 	uint32_t clients_max;
 
+	check_buffers(master->options);
 	if (limits_descriptors(&descriptors) != 0) {
 		diag_errno("the limit on open files");
 		return -1;

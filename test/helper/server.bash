@@ -113,7 +113,7 @@ launch_echod() {
 
 	for argument; do
 		case $argument in
-		-l* | --listen*) listen=() ;;
+		-l* | --listen* | *:[0-9]*) listen=() ;;
 		esac
 	done
 	# What an earlier server wrote must not be taken for this one's.
