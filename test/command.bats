@@ -64,6 +64,60 @@ $(peer 2): six"
 	done
 }
 
+# without_sockets WHEN ERROR: the master's so many-th calls of socket() fail.
+without_sockets() {
+	# LeakSanitizer cannot do its work in a traced process.
+	through env ASAN_OPTIONS=detect_leaks=0 strace -D -o "$TMP/trace" -e trace=socket \
+		-e "inject=socket:error=$2:when=$1"
+}
+
+@test "a family that a policy refuses or the system lacks: one line names it and why, the other is listened on" {
+	local refused="Permission denied" lacking="Address family not supported by protocol"
+
+	without_sockets 2 EACCES
+	start_echod --listen=0
+	others_are_served
+	stop_echod
+	cmp <(sort "$ERR") <(printf 'echod: %s\n' "listening on 0.0.0.0:$PORT" "port 0: not on IPv6: $refused")
+	without_sockets 1 EAFNOSUPPORT
+	start_echod --listen=0
+	"$CLIENT" pingpong -n 1 "[::1]:$PORT"
+	stop_echod
+	cmp <(sort "$ERR") <(printf 'echod: %s\n' "listening on [::]:$PORT" "port 0: not on IPv4: $lacking")
+}
+
+@test "no family that can be had, or an address of one that cannot: one line with the reason, status 1" {
+	without_sockets 1+ EPERM
+	launch_echod --listen=0
+	await_echod 1
+	cmp "$ERR" <(echo "echod: port 0: Operation not permitted")
+	without_sockets 1 EACCES
+	launch_echod --listen='[::]:0' --listen=127.0.0.1:0
+	await_echod 1
+	cmp "$ERR" <(echo "echod: [::]:0: Permission denied")
+}
+
+@test "a port that is taken in one of the two families alone: one line, status 1" {
+	local taken second
+
+	for taken in 0.0.0.0:0 '[::]:0'; do
+		start_echod --listen="$taken"
+		second=0
+		timeout 30 "$ECHOD" --listen="$PORT" >/dev/null 2>"$TMP/second" 3>&- || second=$?
+		[ "$second" -eq 1 ]
+		cmp "$TMP/second" <(echo "echod: port $PORT: Address already in use")
+		stop_echod
+	done
+}
+
+@test "[::]:PORT listens on IPv6 alone" {
+	start_echod --listen='[::]:0'
+	listens_on 1
+	"$CLIENT" pingpong -n 1 "[::1]:$PORT"
+	run ! nc -z 127.0.0.1 "$PORT"
+	stop_echod
+}
+
 @test "--buffer larger than --buffer-total: one line says so, even with --quiet, and clients are served" {
 	start_silent_echod --quiet --buffer=3M --buffer-total=1m
 	others_are_served

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,42 +40,65 @@ static int give_up(int fd)
 	return -1;
 }
 
-static int open_one(const struct address *at)
+/* A socket that listens at this address, whose port is set to the one it got if it was 0; -1 with errno. */
+static int open_one(struct address *at)
 {
 	struct sockaddr_storage address;
 	socklen_t bytes = address_to_sockaddr(at, &address);
 	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	return fd < 0 || prepare(fd, &address, bytes) == 0 ? fd : give_up(fd);
-}
-
-static int open_both(uint16_t port, int32_t fds[2])
-{
-	struct address ipv4 = { .ip = { [10] = 0xff, [11] = 0xff }, .port = port };
-	struct address ipv6 = { .port = port };
-
-	fds[0] = open_one(&ipv4);
-	if (fds[0] < 0)
+	if (fd < 0)
 		return -1;
-	if (listener_address(fds[0], &ipv4) != 0)
-		return give_up(fds[0]);
-	ipv6.port = ipv4.port; /* which the system may have chosen */
-	fds[1] = open_one(&ipv6);
-	if (fds[1] >= 0)
-		return 2;
-	/* IPv6 may be switched off altogether, which leaves IPv4. */
-	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL ? 1 : give_up(fds[0]);
+	return prepare(fd, &address, bytes) == 0 && listener_address(fd, at) == 0 ? fd : give_up(fd);
 }
 
-int listener_open(const struct listen_at *at, int32_t fds[2])
+/* Is it the whole family that the system does not have, or that a policy refuses? */
+static bool is_of_family(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EACCES || error == EPERM;
+}
+
+static int open_both(uint16_t port, int32_t fds[2], struct listener_lack *lack)
+{
+	static const struct {
+		const char *name;
+		struct address every;
+	} families[] = { { "IPv4", { .ip = { [10] = 0xff, [11] = 0xff } } }, { "IPv6", { .port = 0 } } };
+	int count = 0;
+
+	*lack = (struct listener_lack){ .family = NULL };
+	for (int i = 0; i < 2; i++) {
+		struct address at = families[i].every;
+
+		at.port = port;
+		fds[count] = open_one(&at);
+		if (fds[count] >= 0) {
+			port = at.port; /* IPv6 gets the free port that IPv4 got */
+			count++;
+		} else if (!is_of_family(errno)) {
+			return count > 0 ? give_up(fds[0]) : -1;
+		} else if (lack->family == NULL) {
+			*lack = (struct listener_lack){ families[i].name, errno };
+		}
+	}
+	if (count > 0)
+		return count;
+	errno = lack->error;
+	return -1;
+}
+
+int listener_open(const struct listen_at *at, int32_t fds[2], struct listener_lack *lack)
 {
 	if (!at->any) {
-		fds[0] = open_one(&at->address);
+		struct address address = at->address;
+
+		*lack = (struct listener_lack){ .family = NULL };
+		fds[0] = open_one(&address);
 		return fds[0] < 0 ? -1 : 1;
 	}
 	/* A free port of IPv4 may be taken in IPv6. */
 	for (int i = 0;; i++) {
-		int count = open_both(at->address.port, fds);
+		int count = open_both(at->address.port, fds, lack);
 
 		if (count > 0 || errno != EADDRINUSE || at->address.port != 0 || i == PORT_ATTEMPTS_MAX)
 			return count;

@@ -91,7 +91,8 @@ static int open_listeners(struct master *master)
 
 	for (unsigned i = 0; i < master->options->listen_count; i++) {
 		const struct listen_at *at = &master->options->listen[i];
-		int count = listener_open(at, &ledger->listener_fds[ledger->listener_count]);
+		struct listener_lack lack;
+		int count = listener_open(at, &ledger->listener_fds[ledger->listener_count], &lack);
 
 		if (count < 0) {
 			char text[ADDRESS_TEXT_BYTES];
@@ -102,6 +103,10 @@ static int open_listeners(struct master *master)
 			else
 				diag_errno("%s", text);
 			return -1;
+		}
+		if (lack.family != NULL) {
+			errno = lack.error;
+			diag_errno("port %u: not on %s", at->address.port, lack.family);
 		}
 		ledger->listener_count += (uint32_t)count;
 	}
