@@ -6,7 +6,7 @@
 #   install          the program and its manual page, below DESTDIR and PREFIX
 #   uninstall        takes away what install put there
 #   clean            takes away everything built
-#   test             all tests
+#   test, check      all tests
 #   bench            measures against a bare echo server and against what else is installed
 #   torture          kills and replaces processes for minutes
 #   lint             everything that is checked by reading alone; its parts are
@@ -105,7 +105,7 @@ BENCH_PROGRAMS := $(BENCH_SOURCES:test/%.c=$(OUT)/%)
 
 # --- building ---
 
-.PHONY: all run test test-programs fault bench bench-programs torture install uninstall clean
+.PHONY: all run test check test-programs fault bench bench-programs torture install uninstall clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -150,12 +150,26 @@ fault:
 
 # --- running ---
 
+# Debian's names of what the tests need besides a compiler.
+TEST_PACKAGES := bats netcat-openbsd socat strace valgrind procps util-linux
+
 # What the scripts under test/ get to know.
 TEST_ENVIRONMENT = BUILD='$(BUILD)' ECHOD='$(CURDIR)/$(BINARY)' TEST_PROGRAMS='$(CURDIR)/$(OUT)/test' \
 	BENCH_PROGRAMS='$(CURDIR)/$(OUT)/bench' FAULT_ECHOD='$(CURDIR)/.build/fault/echod'
 
-run: $(BINARY)
-	exec ./$(BINARY) $(ARGS)
+# echod's standard output is its log, so what make says while building goes elsewhere.
+run:
+	@{ $(MAKE) --no-print-directory -q $(BINARY) || $(MAKE) --no-print-directory $(BINARY); } >&2
+	@exec ./$(BINARY) $(ARGS)
+
+# Known before anything is built.
+ifneq ($(filter test check torture,$(MAKECMDGOALS)),)
+ifeq ($(shell command -v bats 2>/dev/null),)
+$(error the tests need bats and some more: apt-get install $(TEST_PACKAGES))
+endif
+endif
+
+check: test
 
 test: $(BINARY) test-programs bench-programs fault
 	$(call short,TEST $(BUILD))$(TEST_ENVIRONMENT) bats $(sort $(wildcard test/*.bats))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 #
-# What make says: a short line for each file, and its own help.
+# What make says: a short line for each file, nothing in a log, what is missing, and its own help.
 
 setup() {
 	OUT=$BATS_TEST_TMPDIR/out
@@ -8,7 +8,7 @@ setup() {
 
 # Runs make as if from a new shell, whatever the make that runs the suite was told; it builds under $OUT.
 make_here() {
-	env -u MAKEFLAGS -u V make --no-print-directory -C "$BATS_TEST_DIRNAME/.." OUT="$OUT" "$@"
+	(cd "$BATS_TEST_DIRNAME/.." && env -u MAKEFLAGS -u MAKELEVEL -u V make OUT="$OUT" "$@")
 }
 
 @test "make prints one short line for a file, the whole command with V=1, nothing with -s" {
@@ -31,6 +31,42 @@ make_here() {
 	grep 'error:' <<<"$output" >"$said"
 	[ "$(wc -l <"$said")" -eq 1 ]
 	grep -q '#error "echod needs a 64-bit system: ' "$said"
+}
+
+# run_says_nothing VARIABLE=VALUE...: make run, here of an echod that tells its version; it alone writes to stdout.
+# It is built in $OUT, by a name that can stand behind "./".
+run_says_nothing() {
+	local out
+	out=$(realpath --relative-to="$BATS_TEST_DIRNAME/.." "$OUT")
+	make_here OUT="$out" BUILD=another CFLAGS=-O0 "$@" run ARGS=--version >"$BATS_TEST_TMPDIR/said"
+	[[ $(<"$BATS_TEST_TMPDIR/said") =~ ^echod\ [0-9.]+$ ]]
+}
+
+@test "make run writes nothing to stdout, whether it has something to build or not" {
+	run_says_nothing
+	run_says_nothing
+	rm "$OUT/echod"
+	run_says_nothing V=1
+}
+
+@test "make test and make check without bats say at once what to install" {
+	local target
+	mkdir "$BATS_TEST_TMPDIR/path"
+	ln -s "$(command -v env)" "$(command -v make)" "$BATS_TEST_TMPDIR/path"
+	for target in test check; do
+		status=0
+		PATH=$BATS_TEST_TMPDIR/path make_here "$target" >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+		[ "$status" -eq 2 ]
+		[ "$(wc -l <"$BATS_TEST_TMPDIR/said")" -eq 1 ]
+		grep "apt-get install bats " "$BATS_TEST_TMPDIR/said"
+		[ ! -e "$OUT" ]
+	done
+}
+
+@test "make check is make test" {
+	make_here --dry-run test >"$BATS_TEST_TMPDIR/test"
+	make_here --dry-run check | cmp - "$BATS_TEST_TMPDIR/test"
+	grep -q ' bats ' "$BATS_TEST_TMPDIR/test"
 }
 
 @test "make help names every target" {
