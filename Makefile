@@ -187,12 +187,12 @@ help:
 # --- installing ---
 
 install: $(BINARY)
-	install -d '$(DESTDIR)$(PREFIX)/sbin' '$(DESTDIR)$(PREFIX)/share/man/man8'
-	install -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/sbin/echod'
-	install -m 644 man/echod.8 '$(DESTDIR)$(PREFIX)/share/man/man8/echod.8'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/echod'
+	install -m 644 man/echod.1 '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/sbin/echod' '$(DESTDIR)$(PREFIX)/share/man/man8/echod.8'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/echod' '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1'
 
 clean:
 	rm -rf .build echod
@@ -229,4 +229,4 @@ lint-shell:
 	$(call short,LINT shellcheck)shellcheck --external-sources --exclude=SC2153 $(SCRIPTS)
 
 lint-man:
-	$(call short,LINT mandoc)mandoc -T lint -W warning man/echod.8
+	$(call short,LINT mandoc)mandoc -T lint -W warning man/echod.1

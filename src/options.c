@@ -246,7 +246,7 @@ static enum options_result show_help(const struct row *row, const char *value, s
 	}
 	puts("\nSIZE may end in K, M or G (1024), TIME in ms, s or m.\n"
 	     "Example: echod --no-echo 127.0.0.1:8080 >>echo.log\n"
-	     "See echod(8).");
+	     "See echod(1).");
 	return answered();
 }
 

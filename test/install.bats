@@ -15,23 +15,23 @@ files() {
 
 @test "make install puts the program and its manual page under DESTDIR and PREFIX, and nothing else" {
 	make_here PREFIX=/opt/echod install
-	[ "$(files)" = "$(printf '%s\n' ./opt/echod/sbin/echod ./opt/echod/share/man/man8/echod.8)" ]
-	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man8/echod.8" "$BATS_TEST_DIRNAME/../man/echod.8"
-	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/sbin/echod")" = 755 ]
-	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man8/echod.8")" = 644 ]
-	run "$BATS_TEST_TMPDIR/stage/opt/echod/sbin/echod" --version
+	[ "$(files)" = "$(printf '%s\n' ./opt/echod/bin/echod ./opt/echod/share/man/man1/echod.1)" ]
+	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man1/echod.1" "$BATS_TEST_DIRNAME/../man/echod.1"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/bin/echod")" = 755 ]
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man1/echod.1")" = 644 ]
+	run "$BATS_TEST_TMPDIR/stage/opt/echod/bin/echod" --version
 	[ "$status" -eq 0 ]
 	[[ $output == "echod "* ]]
 }
 
 @test "make install goes to /usr/local by default" {
 	make_here install
-	[ "$(files)" = "$(printf '%s\n' ./usr/local/sbin/echod ./usr/local/share/man/man8/echod.8)" ]
+	[ "$(files)" = "$(printf '%s\n' ./usr/local/bin/echod ./usr/local/share/man/man1/echod.1)" ]
 }
 
 @test "make uninstall takes away what make install put there, and nothing else" {
 	make_here install
-	touch "$BATS_TEST_TMPDIR/stage/usr/local/sbin/other"
+	touch "$BATS_TEST_TMPDIR/stage/usr/local/bin/other"
 	make_here uninstall
-	[ "$(files)" = ./usr/local/sbin/other ]
+	[ "$(files)" = ./usr/local/bin/other ]
 }

@@ -278,13 +278,21 @@ accepted() {
 	local option count=0
 	echod --help
 	while read -r option; do
-		grep -q -- "^\.It Fl ${option:1:1} .*Fl Fl ${option#*--}\( \|$\)" "$BATS_TEST_DIRNAME/../man/echod.8" || {
+		grep -q -- "^\.It Fl ${option:1:1} .*Fl Fl ${option#*--}\( \|$\)" "$BATS_TEST_DIRNAME/../man/echod.1" || {
 			echo "not in the manual page: $option"
 			return 1
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
 	[ "$count" -eq 13 ]
+}
+
+@test "--help refers to the section that the manual page is in" {
+	local section
+	section=$(sed -n 's/^\.Dt ECHOD //p' "$BATS_TEST_DIRNAME"/../man/echod.*)
+	echod --help
+	grep -qxF "See echod($section)." out
+	[ -f "$BATS_TEST_DIRNAME/../man/echod.$section" ]
 }
 
 @test "--version is one line on stdout, and exits 0" {
