@@ -200,6 +200,27 @@ no_zombie() {
 	ends_well loggers
 }
 
+@test "a logger killed in its first write to an appended file that was truncated repeats nothing" {
+	local appending
+
+	log_by_appending
+	appending=("${RUNNER[@]}")
+	# The first write announces the client.
+	on_a_fault_build ECHOD_FAULT=write:2:1
+	through "${RUNNER[@]}" "${appending[@]}"
+	start_echod
+	stdout_to "$TMP/appended"
+	open_client one nc -N 127.0.0.1 "$PORT"
+	wait_until has_accepted 1
+	tail -n +2 "$LOG" | sed -n 's/^New connection from \(.*\)/\1: hello/p' >"$TMP/expected"
+	: >"$LOG"
+	feed one $'hello\n'
+	wait_until deaths_are 1
+	await_client one
+	stop_echod
+	cmp "$TMP/expected" "$LOG"
+}
+
 kill_workers() {
 	local kills
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,14 @@ static int empty_relay(const struct output *output)
 	}
 }
 
+/* Was standard output opened for appending? */
+static bool appends(void)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	return flags >= 0 && (flags & O_APPEND) != 0;
+}
+
 /* What the predecessor's write came to, between `written` and `goal`. */
 static int settle_file(struct desk *desk)
 {
@@ -89,14 +98,11 @@ static int settle_stream(struct output *output)
 static enum output_kind kind_of_file(const struct stat *status)
 {
 	struct stat error_status;
-	int flags;
 
 	if (fstat(STDERR_FILENO, &error_status) != 0 || error_status.st_dev != status->st_dev ||
 	    error_status.st_ino != status->st_ino)
 		return OUTPUT_FILE;
-	flags = fcntl(STDOUT_FILENO, F_GETFL);
-	return flags >= 0 && (flags & O_APPEND) ? OUTPUT_OTHER
-						: OUTPUT_STREAM; /* splice(2) does not append */
+	return appends() ? OUTPUT_OTHER : OUTPUT_STREAM; /* splice(2) does not append */
 }
 
 /* A pipe of the usual size would have the logger wait for the reader after every 64 KiB. */
@@ -168,11 +174,12 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 	return written;
 }
 
-/* Where a regular file stands, from which a successor can tell how much of the write in hand was done. */
+/* Where the next write to a regular file goes, from which a successor can tell how much of it was done. */
 static int note_offset(struct desk *desk, uint64_t total)
 {
 	uint64_t written = committed(&desk->progress.written);
-	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
+	/* An append goes to the end, which is not where the last one ended if the file was truncated. */
+	off_t offset = lseek(STDOUT_FILENO, 0, appends() ? SEEK_END : SEEK_CUR);
 
 	if (offset < 0)
 		return -1;

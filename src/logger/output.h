@@ -4,7 +4,8 @@
  * A logger that is killed between a write and counting it leaves the question how much of it was
  * done. What standard output is decides how that is answered:
  *
- *   regular file   its offset has moved by what was written (lseek(2)), appending or not
+ *   regular file   its offset has moved by what was written (lseek(2)); for appending it is first
+ *                  put to the end, since the file may have been truncated
  *   pipe, socket   bytes are first put into the relay, a pipe that only loggers use and the master
  *                  keeps, and spliced (splice(2)) from there: what left the relay has arrived
  *   anything else  (a terminal) cannot tell: the write in hand is done again
