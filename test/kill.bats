@@ -47,10 +47,6 @@ await_log() {
 	LOG=$TMP/log
 }
 
-deaths_are() {
-	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
-}
-
 aborts_are() {
 	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }

@@ -134,10 +134,6 @@ msecs() {
 	echo $((${EPOCHREALTIME/[^0-9]/} / 1000))
 }
 
-has_buried() {
-	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
-}
-
 # dies PID WHAT: kills a worker; the master says what it does about it.
 dies() {
 	local deaths
@@ -145,7 +141,7 @@ dies() {
 	deaths=$(grep -c 'killed by signal 9' "$ERR" || true)
 	DIED=$(msecs)
 	kill -KILL "$1"
-	wait_until has_buried $((deaths + 1))
+	wait_until deaths_are $((deaths + 1))
 	grep 'killed by signal 9' "$ERR" | tail -n 1 |
 		grep -x "echod: worker [0-9]*: killed by signal 9 (Killed), starting another$2"
 }

@@ -162,8 +162,9 @@ static uint32_t gather(const struct logger *logger, struct gathered *gathered, u
 	uint32_t bytes = render(logger, at, &rendering);
 	char *lead = gathered->leads[gathered->count];
 
-	if (gathered->bytes + rendering.lead_bytes + rendering.payload_bytes > logger->output.most_bytes ||
-	    gathered->count + 2 > PIECES_MAX)
+	if (gathered->count > 0 &&
+	    (gathered->bytes + rendering.lead_bytes + rendering.payload_bytes > logger->output.most_bytes ||
+	     gathered->count + 2 > PIECES_MAX))
 		return 0;
 	if (done < rendering.lead_bytes) {
 		memcpy(lead, rendering.lead, rendering.lead_bytes);
@@ -175,22 +176,28 @@ static uint32_t gather(const struct logger *logger, struct gathered *gathered, u
 	return bytes;
 }
 
-/* Writes everything that was decided. -1 with errno if standard output cannot be written. */
-static int write_decided(struct logger *logger)
+/* Gathers what was decided and is not written, as much as fits; moves on to what did not. */
+static struct gathered *gather_decided(struct logger *logger)
 {
 	static struct gathered gathered;
 	uint32_t decided = desk_decided(logger->desk);
+	uint32_t bytes;
 
-	while (logger->at < decided) {
-		uint32_t bytes;
+	gathered.count = gathered.bytes = 0;
+	while (logger->at < decided && (bytes = gather(logger, &gathered, logger->at, logger->done)) > 0) {
+		logger->at += bytes;
+		logger->done = 0;
+	}
+	return &gathered;
+}
 
-		gathered.count = gathered.bytes = 0;
-		while (logger->at < decided &&
-		       (bytes = gather(logger, &gathered, logger->at, logger->done)) > 0) {
-			logger->at += bytes;
-			logger->done = 0;
-		}
-		if (output_write(&logger->output, gathered.pieces, gathered.count) != 0)
+/* Writes everything that was decided. -1 with errno if standard output cannot be written. */
+static int write_decided(struct logger *logger)
+{
+	while (logger->at < desk_decided(logger->desk)) {
+		struct gathered *gathered = gather_decided(logger);
+
+		if (output_write(&logger->output, gathered->pieces, gathered->count) != 0)
 			return -1;
 	}
 	return 0;
@@ -248,12 +255,17 @@ static void find_written(struct logger *logger)
 static int resume(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
+	struct gathered *gathered;
 
 	if (output_open(&logger->output, desk, logger->seat->relay_fds) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0)
 		commit(&desk->buffer_origin, committed(&desk->progress.written));
 	find_unmarked(logger);
+	find_written(logger);
+	gathered = gather_decided(logger);
+	if (output_settle(&logger->output, gathered->pieces, gathered->count) != 0)
+		return -1;
 	find_written(logger);
 	return 0;
 }

@@ -5,11 +5,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/commit.h"
+#include "common/diag.h"
+#include "common/passing.h"
+
+enum {
+	PAUSE_MSECS = 20,      /* before a call that failed is tried again */
+	PATIENCE_MSECS = 1000, /* with an error that may last or not */
+	READ_BYTES = 65536,
+};
 
 static void count_written(struct desk *desk, size_t bytes)
 {
@@ -17,92 +27,116 @@ static void count_written(struct desk *desk, size_t bytes)
 }
 
 /* Standard output may be non-blocking: whoever opened it decided that, and shares it. */
-static int wait_for_room(void)
+static void wait_for_room(void)
 {
 	struct pollfd room = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	return poll(&room, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+	if (poll(&room, 1, -1) < 0)
+		clock_pause(PAUSE_MSECS);
 }
 
-static int passing(void)
+/* Errors that say that standard output takes no more. */
+static bool is_final(int error)
 {
-	if (errno == EAGAIN)
-		return wait_for_room();
-	return errno == EINTR ? 0 : -1;
+	return error == EPIPE || error == ECONNRESET || error == EBADF || error == ENOSPC ||
+	       error == EDQUOT || error == EFBIG;
+}
+
+/*
+ * After a call that failed, waits until it may be tried again. -1 if it may not: errno says that standard
+ * output is gone, or something unknown that has lasted.
+ */
+static int passing(struct output *output)
+{
+	if (errno == EINTR)
+		return 0;
+	if (errno == EAGAIN) {
+		wait_for_room();
+		return 0;
+	}
+	if (output->failing_until == CLOCK_NEVER)
+		output->failing_until = clock_msecs() + PATIENCE_MSECS;
+	if (is_final(errno) || (!error_passes(errno) && clock_reached(output->failing_until)))
+		return -1;
+	diag_errno_seldom(&output->complain_at, "standard output, trying again");
+	clock_pause(PAUSE_MSECS);
+	return 0;
+}
+
+/* How many bytes are in the relay; -1 with errno if that cannot be found out. */
+static int in_relay(struct output *output)
+{
+	int bytes;
+
+	while (ioctl(output->relay_read_fd, FIONREAD, &bytes) != 0) {
+		if (passing(output) != 0)
+			return -1;
+	}
+	return bytes;
 }
 
 /* Moves what is in the relay on to standard output. */
-static int empty_relay(const struct output *output)
+static int empty_relay(struct output *output)
 {
 	int left;
 
-	for (;;) {
-		ssize_t moved;
+	while ((left = in_relay(output)) > 0) {
+		ssize_t moved = splice(output->relay_read_fd, NULL, STDOUT_FILENO, NULL, (size_t)left, 0);
 
-		if (ioctl(output->relay_read_fd, FIONREAD, &left) != 0)
-			return -1;
-		if (left == 0)
-			return 0;
-		moved = splice(output->relay_read_fd, NULL, STDOUT_FILENO, NULL, (size_t)left, 0);
 		fault_point("splice");
-		if (moved < 0 && passing() != 0)
+		if (moved >= 0)
+			output->failing_until = CLOCK_NEVER;
+		else if (passing(output) != 0)
 			return -1;
 	}
+	return left;
 }
 
-/* Was standard output opened for appending? */
-static bool appends(void)
+/* Where standard output is, having been put to `whence` first. -1 with errno. */
+static off_t offset_from(struct output *output, int whence)
 {
-	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+	off_t offset;
 
-	return flags >= 0 && (flags & O_APPEND) != 0;
-}
-
-/* What the predecessor's write came to, between `written` and `goal`. */
-static int settle_file(struct desk *desk)
-{
-	off_t offset = lseek(STDOUT_FILENO, 0, SEEK_CUR);
-	uint64_t written = committed(&desk->progress.written);
-	uint64_t goal = committed(&desk->goal);
-	uint64_t reached;
-
-	if (offset < 0)
-		return -1;
-	reached = (uint64_t)offset - committed(&desk->file_origin);
-	if (reached > written)
-		commit(&desk->progress.written, reached < goal ? reached : goal);
-	return 0;
+	while ((offset = lseek(STDOUT_FILENO, 0, whence)) < 0) {
+		if (passing(output) != 0)
+			return -1;
+	}
+	return offset;
 }
 
 static int settle_stream(struct output *output)
 {
 	struct desk *desk = output->desk;
-	int capacity = fcntl(output->relay_write_fd, F_GETPIPE_SZ);
+	int capacity, left;
 	uint64_t reached;
-	int in_relay;
 
-	if (capacity <= 0 || ioctl(output->relay_read_fd, FIONREAD, &in_relay) != 0)
+	while ((capacity = fcntl(output->relay_write_fd, F_GETPIPE_SZ)) <= 0) {
+		if (passing(output) != 0)
+			return -1;
+	}
+	left = in_relay(output);
+	if (left < 0)
 		return -1;
 	output->most_bytes = (size_t)capacity;
 	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
-	reached = committed(&desk->relay_origin) + (uint64_t)in_relay;
+	reached = committed(&desk->relay_origin) + (uint64_t)left;
 	if (reached > committed(&desk->progress.written))
 		commit(&desk->progress.written, reached);
 	return empty_relay(output);
 }
 
 /*
- * Standard error in the same file moves its offset, too, if it was opened once for both (2>&1); what
- * is written through the relay does not depend on that.
+ * Standard error in the same file moves its offset, too, if it was opened once for both (2>&1); what is
+ * written through the relay does not depend on that. But splice(2) does not append.
  */
-static enum output_kind kind_of_file(const struct stat *status)
+static enum output_kind kind_of_file(const struct output *output, const struct stat *status)
 {
 	struct stat error_status;
 
-	if (fstat(STDERR_FILENO, &error_status) != 0 || error_status.st_dev != status->st_dev ||
-	    error_status.st_ino != status->st_ino)
+	if (output->appends || fstat(STDERR_FILENO, &error_status) != 0 ||
+	    error_status.st_dev != status->st_dev || error_status.st_ino != status->st_ino)
 		return OUTPUT_FILE;
-	return appends() ? OUTPUT_OTHER : OUTPUT_STREAM; /* splice(2) does not append */
+	return OUTPUT_STREAM;
 }
 
 /* A pipe of the usual size would have the logger wait for the reader after every 64 KiB. */
@@ -117,6 +151,7 @@ static void enlarge_pipe(void)
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2])
 {
 	struct stat status;
+	int flags;
 
 	*output = (struct output){
 		.desk = desk,
@@ -124,21 +159,111 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		.relay_read_fd = relay_fds[0],
 		.relay_write_fd = relay_fds[1],
 		.most_bytes = SIZE_MAX,
+		.failing_until = CLOCK_NEVER,
 	};
-	if (fstat(STDOUT_FILENO, &status) != 0)
-		return -1;
+	while (fstat(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
+		if (passing(output) != 0)
+			return -1;
+	}
+	output->appends = flags & O_APPEND;
 	if (S_ISREG(status.st_mode))
-		output->kind = kind_of_file(&status);
+		output->kind = kind_of_file(output, &status);
 	else if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		output->kind = OUTPUT_STREAM;
-	if (output->kind == OUTPUT_FILE)
-		return settle_file(desk);
 	if (S_ISFIFO(status.st_mode))
 		enlarge_pipe();
 	if (output->kind == OUTPUT_STREAM)
 		return settle_stream(output);
 	return 0;
 }
+
+/* ---- what came of a write to a file ---- */
+
+static uint64_t sum_of(const struct iovec *pieces, size_t count)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += pieces[i].iov_len;
+	return total;
+}
+
+/*
+ * Notes where the write in hand will go, from which a successor can tell how much of it was done. An append
+ * goes to the end of the file, which is not where the last one ended if somebody else wrote or truncated it.
+ */
+static int note_place(struct output *output, uint64_t total)
+{
+	struct desk *desk = output->desk;
+	uint64_t written = committed(&desk->progress.written);
+	off_t offset = offset_from(output, output->appends ? SEEK_END : SEEK_CUR);
+
+	if (offset < 0)
+		return -1;
+	commit(&desk->file_origin, (uint64_t)offset - written);
+	commit(&desk->goal, written + total);
+	return 0;
+}
+
+/* Are the file's bytes from `at` on those of the pieces? What cannot be read is not told apart. */
+static bool file_has(int file_fd, uint64_t at, uint64_t count, const struct iovec *pieces)
+{
+	static uint8_t bytes[READ_BYTES];
+
+	for (size_t from = 0; count > 0;) {
+		size_t left = pieces->iov_len - from;
+		size_t wanted = left < count ? left : (size_t)count;
+		ssize_t had = pread(file_fd, bytes, wanted < READ_BYTES ? wanted : READ_BYTES, (off_t)at);
+
+		if (had < 0 && errno == EINTR)
+			continue;
+		if (had <= 0 || memcmp(bytes, (const uint8_t *)pieces->iov_base + from, (size_t)had) != 0)
+			return had < 0;
+		at += (uint64_t)had;
+		count -= (uint64_t)had;
+		from += (size_t)had;
+		if (from == pieces->iov_len) {
+			from = 0;
+			pieces++;
+		}
+	}
+	return true;
+}
+
+/*
+ * How far the file's offset has moved tells how much of the write was done, if nobody else wrote in that
+ * instant to a file that is appended to, or by the same offset: then the bytes are not ours.
+ */
+int output_settle(struct output *output, const struct iovec *pieces, size_t count)
+{
+	struct desk *desk = output->desk;
+	uint64_t written = committed(&desk->progress.written);
+	uint64_t origin = committed(&desk->file_origin);
+	off_t offset;
+	uint64_t reached;
+	int file_fd;
+	bool ours;
+
+	if (output->kind != OUTPUT_FILE)
+		return 0;
+	offset = offset_from(output, SEEK_CUR);
+	if (offset < 0)
+		return -1;
+	reached = (uint64_t)offset - origin;
+	if (reached <= written || reached > committed(&desk->goal) ||
+	    reached - written > sum_of(pieces, count))
+		return 0;
+	/* It was opened for writing only, as a rule. */
+	file_fd = open("/proc/self/fd/1", O_RDONLY);
+	ours = file_fd < 0 || file_has(file_fd, written + origin, reached - written, pieces);
+	if (file_fd >= 0)
+		close(file_fd);
+	if (ours)
+		commit(&desk->progress.written, reached);
+	return 0;
+}
+
+/* ---- writing ---- */
 
 /* Passes over what was written of the pieces; returns how many are left. */
 static size_t pass_over(struct iovec **pieces, size_t count, size_t written)
@@ -156,11 +281,13 @@ static size_t pass_over(struct iovec **pieces, size_t count, size_t written)
 }
 
 /* One write of what is left; a short one is followed by another. */
-static ssize_t write_some(const struct output *output, const struct iovec *pieces, size_t count)
+static ssize_t write_some(struct output *output, const struct iovec *pieces, size_t count)
 {
 	struct desk *desk = output->desk;
 	ssize_t written;
 
+	if (output->kind == OUTPUT_FILE && note_place(output, sum_of(pieces, count)) != 0)
+		return -1;
 	if (output->kind == OUTPUT_STREAM) {
 		commit(&desk->relay_origin, committed(&desk->progress.written));
 		written = writev(output->relay_write_fd, pieces, (int)count);
@@ -174,37 +301,19 @@ static ssize_t write_some(const struct output *output, const struct iovec *piece
 	return written;
 }
 
-/* Where the next write to a regular file goes, from which a successor can tell how much of it was done. */
-static int note_offset(struct desk *desk, uint64_t total)
-{
-	uint64_t written = committed(&desk->progress.written);
-	/* An append goes to the end, which is not where the last one ended if the file was truncated. */
-	off_t offset = lseek(STDOUT_FILENO, 0, appends() ? SEEK_END : SEEK_CUR);
-
-	if (offset < 0)
-		return -1;
-	commit(&desk->file_origin, (uint64_t)offset - written);
-	commit(&desk->goal, written + total);
-	return 0;
-}
-
 int output_write(struct output *output, struct iovec *pieces, size_t count)
 {
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < count; i++)
-		total += pieces[i].iov_len;
-	if (output->kind == OUTPUT_FILE && note_offset(output->desk, total) != 0)
-		return -1;
 	while (count > 0) {
 		ssize_t written = write_some(output, pieces, count);
 
-		if (written < 0 && passing() != 0)
+		if (written < 0 && passing(output) != 0)
 			return -1;
 		if (output->kind == OUTPUT_STREAM && empty_relay(output) != 0)
 			return -1;
-		if (written > 0)
-			count = pass_over(&pieces, count, (size_t)written);
+		if (written <= 0)
+			continue;
+		output->failing_until = CLOCK_NEVER;
+		count = pass_over(&pieces, count, (size_t)written);
 	}
 	return 0;
 }

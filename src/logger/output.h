@@ -4,19 +4,24 @@
  * A logger that is killed between a write and counting it leaves the question how much of it was
  * done. What standard output is decides how that is answered:
  *
- *   regular file   its offset has moved by what was written (lseek(2)); for appending it is first
- *                  put to the end, since the file may have been truncated
+ *   regular file   its offset has moved by what was written (lseek(2)), and the file has these bytes
+ *                  there: where somebody else wrote in the same instant, the write in hand is done again
  *   pipe, socket   bytes are first put into the relay, a pipe that only loggers use and the master
  *                  keeps, and spliced (splice(2)) from there: what left the relay has arrived
  *   anything else  (a terminal) cannot tell: the write in hand is done again
  *
- * A regular file that is also standard error is written through the relay, or, since splice(2) does
- * not append, counts as anything else if it was opened for appending.
+ * A regular file that is also standard error is written through the relay unless it was opened for
+ * appending: that splice(2) does not do.
+ *
+ * What fails is tried again: without end for want of memory, for a second with other errors, and not at all
+ * if they say that standard output takes no more (EPIPE, ENOSPC, EDQUOT, EFBIG and the like).
  */
 #ifndef ECHOD_LOGGER_OUTPUT_H
 #define ECHOD_LOGGER_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "logger/desk.h"
@@ -28,18 +33,27 @@ struct output {
 	enum output_kind kind;
 	int relay_read_fd;
 	int relay_write_fd;
-	size_t most_bytes; /* that one output_write() takes */
+	size_t most_bytes;      /* that one output_write() takes at a time */
+	bool appends;           /* to a file: O_APPEND */
+	uint64_t failing_until; /* when to give up what fails; CLOCK_NEVER: nothing does */
+	uint64_t complain_at;   /* when to speak of that again */
 };
 
 /*
- * Finds out what standard output is and what a predecessor's last write came to; from then on
- * desk->progress.written is the truth. A pipe is enlarged if that can be. The relay's ends stay the
- * caller's. -1 with errno.
+ * Finds out what standard output is, and moves on what a predecessor left in the relay; from then on
+ * desk->progress.written is the truth, but for a file (output_settle()). A pipe is enlarged if that can be.
+ * The relay's ends stay the caller's. -1 with errno.
  */
 int output_open(struct output *output, struct desk *desk, const int relay_fds[2]);
 
 /*
- * Writes the pieces, output->most_bytes together at the most, all of them, waiting as long as it
+ * For a file, finds out what a predecessor's last write came to, which was of a beginning of these pieces:
+ * all that follows `written` in the log, as far as it is in the buffer. -1 with errno.
+ */
+int output_settle(struct output *output, const struct iovec *pieces, size_t count);
+
+/*
+ * Writes the pieces, best not more than output->most_bytes together, all of them, waiting as long as it
  * takes, and counts them in desk->progress.written. The pieces are used up. -1 with errno if standard
  * output cannot be written.
  */

@@ -157,7 +157,12 @@ static int create_pipes(struct ledger *ledger)
 		return -1;
 	if (fcntl(ledger->relay_fds[1], F_SETPIPE_SZ, RECORD_PIPE_BYTES) < 0 && errno != EPERM)
 		return -1;
-	/* Workers must not wait for the logger; the logger waits for workers. Each end has its own flag. */
+	/*
+	 * Workers must not wait for the logger, nor the logger for itself; it waits for workers. Each end has its
+	 * own flag.
+	 */
+	if (fcntl(ledger->relay_fds[1], F_SETFL, O_NONBLOCK) != 0)
+		return -1;
 	return fcntl(ledger->pipe_fds[1], F_SETFL, O_NONBLOCK);
 }
 

@@ -62,6 +62,11 @@ no_crash_report() {
 	fi
 }
 
+# deaths_are COUNT: has the master reported so many kills?
+deaths_are() {
+	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
+}
+
 # --- several at once ---
 
 # apart FOLDER SEED COMMAND...: runs the command in the background, with a folder and a server of its own, as a
