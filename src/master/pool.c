@@ -2,7 +2,9 @@
 #include "master/pool.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -69,10 +71,26 @@ void pool_close(struct master *master)
 
 /* ---- the end of a connection ---- */
 
-static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot)
+/*
+ * What the socket of a connection that was cut still holds: the end destroys it, as a rule, at the latest when
+ * the peer sends more.
+ */
+static uint64_t unacknowledged(const struct slot *slot, int fd)
+{
+	uint64_t sent = committed(&slot->sent);
+	int bytes;
+
+	if (!slot_has(slot, SLOT_CUT) || ioctl(fd, SIOCOUTQ, &bytes) != 0)
+		return 0;
+	if (bytes > 0 && slot_has(slot, SLOT_SHUT))
+		bytes--; /* our FIN, which counts as a byte */
+	return (uint64_t)bytes < sent ? (uint64_t)bytes : sent;
+}
+
+static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot, int fd)
 {
 	uint64_t received = committed(&slot->received);
-	uint64_t sent = committed(&slot->sent);
+	uint64_t sent = committed(&slot->sent) - unacknowledged(slot, fd);
 
 	return (struct totals){
 		.received = received,
@@ -109,7 +127,7 @@ static void release(struct pool_worker *worker, uint32_t index)
 {
 	struct connection *connection = &worker->connections[index];
 	struct slot *slot = &worker->part->slots[index];
-	struct totals totals = totals_of(worker, slot);
+	struct totals totals = totals_of(worker, slot, connection->fd);
 
 	report(worker, slot, &totals);
 	add_ended(worker, slot, &totals);
