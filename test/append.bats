@@ -9,8 +9,8 @@ load helper/kills
 # this number, counted from the first, after as much as let_through allows.
 half_of_write() {
 	echo earlier >"$TMP/appended"
-	# shellcheck disable=SC2016 # for the other shell to expand
 	on_a_fault_build "ECHOD_FAULT=write:$1:1"
+	# shellcheck disable=SC2016 # for the other shell to expand
 	through "${RUNNER[@]}" sh -c 'exec "$@" >>"$0"' "$TMP/appended"
 	stdout_to /dev/null
 	start_echod --workers=1
@@ -22,7 +22,7 @@ let_through() {
 	prlimit --pid "$(processes echod-logger)" --fsize=$(($(stat -c %s "$LOG") + $1))
 }
 
-# says_2000_bytes: the client that is connected sends a line that is so long.
+# say_2000_bytes: the client that is connected sends a line that is so long.
 say_2000_bytes() {
 	LINE=$(printf '%01999d' 7)
 	feed one "$LINE"$'\n'
@@ -95,7 +95,7 @@ append_50000_bytes() {
 	connect
 	strace -qq -o "$TMP/trace" -p "$(processes echod-logger)" -e trace=lseek,writev \
 		-e inject=writev:delay_enter=2s 3>&- &
-	STARTED[$!]=1
+	started tracer
 	wait_until grep -q '^TracerPid:.[1-9]' "/proc/$(processes echod-logger)/status"
 	let_through 1010
 	LINE=$(printf '%01999d' 7)

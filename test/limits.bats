@@ -195,7 +195,8 @@ takes_ring_memory() {
 	await_client late
 	wait_until status_is 0 workers clients
 	stop_echod
-	[ -z "$(other_complaints | grep -v ': has to wait: Too many open files$')" ]
+	other_complaints >"$TMP/complaints"
+	run ! grep -v ': has to wait: Too many open files$' "$TMP/complaints"
 }
 
 # processor_msecs PID...: the processor time that these processes have had.
@@ -230,7 +231,7 @@ processor_percent() {
 	note "a full master takes $percent % of a processor"
 	[ "$percent" -lt 10 ]
 	[ ! -s "$TMP/more.out" ]
-	reported "echod: clients have to wait: all $full places are taken"
+	reported "echod: clients have to wait: the limit of $full clients is reached"
 	await_client full
 	await_client more
 	wait_until status_is 0 workers clients

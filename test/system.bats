@@ -50,7 +50,7 @@ serves_and_stops() {
 	feed a hello
 	wait_until got a hello
 	strace -f -qq -o /dev/null -p "$PID" -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN 3>&- &
-	STARTED[$!]=1
+	started tracer
 	wait_until grep -q '^TracerPid:.[1-9]' "/proc/$PID/status"
 	kill -KILL "$(processes echod-worker)"
 	wait_until reported 'echod: cannot start a process: Resource temporarily unavailable'
@@ -90,8 +90,9 @@ shared_memory_flags() {
 
 	start_echod --workers=2
 	for pid in "$PID" $(children); do
-		shared_memory_flags "$pid" | grep -q .
-		[ -z "$(shared_memory_flags "$pid" | grep -vw dd)" ]
+		shared_memory_flags "$pid" >"$TMP/flags"
+		[ -s "$TMP/flags" ]
+		run ! grep -vw dd "$TMP/flags"
 	done
 	stop_echod
 }
@@ -158,15 +159,18 @@ limited() {
 	serves_and_stops
 }
 
-in_a_group_of_100_mb() {
-	unshare --mount sh -c 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"' sh "$TMP/groups" "$@"
+# What runs a command where /sys/fs/cgroup is the folder $TMP/groups.
+among_groups() {
+	# shellcheck disable=SC2016 # for the other shell to expand
+	AMONG_GROUPS=(unshare --mount sh -c 'mount --bind "$0" /sys/fs/cgroup && exec "$@"' "$TMP/groups")
 }
 
 @test "the buffers' default total is a quarter of what the control group may have" {
 	mkdir -p "$TMP/groups/memory"
 	echo 100000000 | tee "$TMP/groups/memory.max" >"$TMP/groups/memory/memory.limit_in_bytes"
-	needs "the right to mount" in_a_group_of_100_mb true
-	through unshare --mount sh -c 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"' sh "$TMP/groups"
+	among_groups
+	needs "the right to mount" "${AMONG_GROUPS[@]}" true
+	through "${AMONG_GROUPS[@]}"
 	start_echod --workers=1
 	read_status
 	grep -q '^echod: limits: .* of 25000000 bytes of buffers' "$ERR"

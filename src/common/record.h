@@ -52,7 +52,8 @@ enum {
 	RECORD_PIPE_BYTES = 1 << 20,
 };
 
-_Static_assert(__SIZEOF_POINTER__ < 8 || sizeof(struct record) == 56, "the header is part of the layout that an upgrade compares");
+_Static_assert(__SIZEOF_POINTER__ < 8 || sizeof(struct record) == 56,
+	       "the header is part of the layout that an upgrade compares");
 
 /*
  * Lays a record out in what is left of its block, `left` bytes, which are more than a header's: how

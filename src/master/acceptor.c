@@ -74,7 +74,7 @@ static void say_closed(struct master *master)
 		return;
 	acceptor->closed_at = clock_msecs();
 	if (acceptor->resume_at == CLOCK_NEVER) {
-		diag("%s: all %u places are taken", what, master->ledger->clients_max);
+		diag("%s: the limit of %u clients is reached", what, master->ledger->clients_max);
 		return;
 	}
 	errno = acceptor->error;
