@@ -117,9 +117,10 @@ void diag_errno(const char *format, ...)
 void diag_errno_seldom(uint64_t *next_at, const char *format, ...)
 {
 	int saved_errno = errno;
-	va_list arguments;
 
 	if (clock_reached(*next_at)) {
+		va_list arguments;
+
 		*next_at = clock_msecs() + SELDOM_MSECS;
 		va_start(arguments, format);
 		write_message(": ", strerror(saved_errno), format, arguments);

@@ -20,7 +20,7 @@
 
 #include "common/address.h"
 
-#if __SIZEOF_POINTER__ < 8
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8
 #error "echod needs a 64-bit system: its shared memory is more than 32 bits can address"
 #endif
 
@@ -52,7 +52,7 @@ enum {
 	RECORD_PIPE_BYTES = 1 << 20,
 };
 
-_Static_assert(__SIZEOF_POINTER__ < 8 || sizeof(struct record) == 56,
+_Static_assert(sizeof(void *) < 8 || sizeof(struct record) == 56,
 	       "the header is part of the layout that an upgrade compares");
 
 /*

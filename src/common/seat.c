@@ -34,12 +34,12 @@ static void offer_to_be_killed(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_RDWR);
 	char score[24] = "";
-	long more;
 
 	if (fd < 0)
 		return;
 	if (read(fd, score, sizeof(score) - 1) > 0) {
-		more = strtol(score, NULL, 10) + OOM_SCORE_MORE;
+		long more = strtol(score, NULL, 10) + OOM_SCORE_MORE;
+
 		snprintf(score, sizeof(score), "%ld", more < OOM_SCORE_MAX ? more : OOM_SCORE_MAX);
 		(void)!write(fd, score, strlen(score));
 	}
