@@ -91,12 +91,10 @@ append_50000_bytes() {
 }
 
 @test "another program appends in the instant of the write: at worst that write is there again" {
+	needs_tracing
 	half_of_write 2
 	connect
-	strace -qq -o "$TMP/trace" -p "$(processes echod-logger)" -e trace=lseek,writev \
-		-e inject=writev:delay_enter=2s 3>&- &
-	started tracer
-	wait_until grep -q '^TracerPid:.[1-9]' "/proc/$(processes echod-logger)/status"
+	attach "$(processes echod-logger)" -e trace=lseek,writev -e inject=writev:delay_enter=2s
 	let_through 1010
 	LINE=$(printf '%01999d' 7)
 	feed one "$LINE"$'\n'

@@ -28,25 +28,6 @@ fault_points() {
 	grep -hoE '(fault_point|commit_at)\("[a-z-]*"' "$TEST_FOLDER"/../src/*/*.c | cut -d '"' -f 2 | sort -u
 }
 
-# log_through_a_pipe: the server's stdout is to be a pipe, which is read into $TMP/log.
-log_through_a_pipe() {
-	mkfifo "$TMP/pipe"
-	cat "$TMP/pipe" >"$TMP/log" 3>&- &
-	started log_reader
-	stdout_to "$TMP/pipe"
-}
-
-# await_log: after stop_echod, and one of these. The log is complete in $LOG.
-await_log() {
-	if [ -n "${CLIENT_PID[log_reader]}" ]; then
-		await_client log_reader
-	elif [ -e "$TMP/appended" ]; then
-		[ "$(head -n 1 "$TMP/appended")" = earlier ]
-		tail -n +2 "$TMP/appended" >"$TMP/log"
-	fi
-	LOG=$TMP/log
-}
-
 aborts_are() {
 	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }

@@ -45,13 +45,12 @@ serves_and_stops() {
 }
 
 @test "a worker that cannot be started again does not hold up the end, which says what is missing" {
+	needs_tracing
 	start_echod --workers=1
 	open_client a socat - "TCP4:127.0.0.1:$PORT"
 	feed a hello
 	wait_until got a hello
-	strace -f -qq -o /dev/null -p "$PID" -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN 3>&- &
-	started tracer
-	wait_until grep -q '^TracerPid:.[1-9]' "/proc/$PID/status"
+	attach "$PID" -f -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN
 	kill -KILL "$(processes echod-worker)"
 	wait_until reported 'echod: cannot start a process: Resource temporarily unavailable'
 	kill -TERM "$PID"

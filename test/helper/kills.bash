@@ -67,6 +67,62 @@ deaths_are() {
 	[ "$(grep -c 'killed by signal 9' "$ERR")" -eq "$1" ]
 }
 
+# --- where the log goes ---
+
+# log_through_a_pipe: the server's stdout is to be a pipe, which is read into $TMP/log.
+log_through_a_pipe() {
+	mkfifo "$TMP/pipe"
+	cat "$TMP/pipe" >"$TMP/log" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+}
+
+# await_log: after stop_echod, and one of these. The log is complete in $LOG.
+await_log() {
+	if [ -n "${CLIENT_PID[log_reader]}" ]; then
+		await_client log_reader
+	elif [ -e "$TMP/appended" ]; then
+		[ "$(head -n 1 "$TMP/appended")" = earlier ]
+		tail -n +2 "$TMP/appended" >"$TMP/log"
+	fi
+	LOG=$TMP/log
+}
+
+# --- calls that fail ---
+
+# attach PID OPTION...: has strace look on at this process, or interfere, until detach. Fails, as a test that
+# needs_tracing does not, if that is not permitted.
+attach() {
+	strace -qq -o "$TMP/trace" -p "$1" "${@:2}" 3>&- &
+	started tracer
+	wait_until is_traced_or_refused "$1"
+	is_traced "$1" || is_gone "$1" # which it may be of just that
+}
+
+is_traced() {
+	grep -qs '^TracerPid:.[1-9]' "/proc/$1/status"
+}
+
+is_traced_or_refused() {
+	is_traced "$1" || is_gone "${CLIENT_PID[tracer]}"
+}
+
+detach() {
+	kill "${CLIENT_PID[tracer]}" 2>/dev/null || true # it ends with the last that it looks on at
+	await_end "${CLIENT_PID[tracer]}"
+}
+
+# needs_tracing: skips the test where a process may not be traced by another of its user.
+needs_tracing() {
+	local permitted=0
+
+	sleep 60 3>&- &
+	started traced
+	attach "${CLIENT_PID[traced]}" -e trace=none 2>"$TMP/refusal" || permitted=$?
+	[ "$permitted" -eq 0 ] || skip "needs the right to trace: $(cat "$TMP/refusal")"
+	detach
+}
+
 # --- several at once ---
 
 # apart FOLDER SEED COMMAND...: runs the command in the background, with a folder and a server of its own, as a
