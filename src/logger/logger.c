@@ -14,6 +14,7 @@
 #include "common/channel.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "logger/decide.h"
 #include "logger/desk.h"
 #include "logger/output.h"
 #include "logger/text.h"
@@ -30,85 +31,14 @@ struct logger {
 	const struct seat *seat;
 	struct desk *desk;
 	struct output output;
-	uint32_t slots; /* of the table */
-	uint32_t at;    /* the first record that is not all written */
-	uint64_t done;  /* bytes of it, as it looks in the output, that are */
+	struct decider decider;
+	uint32_t at;   /* the first record that is not all written */
+	uint64_t done; /* bytes of it, as it looks in the output, that are */
 };
 
 size_t logger_memory_bytes(uint32_t slots)
 {
 	return desk_bytes(slots);
-}
-
-/* ---- deciding ---- */
-
-/* Which of the record's bytes were had before, in `skip`, and whether there is anything left. */
-static bool is_news(const struct source *source, struct record *record)
-{
-	record->skip = 0;
-	if (record->type == RECORD_OPEN || record->generation != source->generation)
-		return (int32_t)(record->generation - source->generation) > 0; /* counts round and round */
-	if (record->offset + record->length <= source->next)
-		return false;
-	if (record->offset < source->next)
-		record->skip = (uint16_t)(source->next - record->offset);
-	return true;
-}
-
-/* The state after the record; carrying it out twice does no harm. */
-static void advance_to(struct desk *desk, const struct record *record, const uint8_t *payload)
-{
-	struct source *source = &desk->sources[record->slot];
-
-	source->next = record->offset + record->length;
-	source->generation = record->generation;
-	text_advance(&desk->text, record, payload);
-}
-
-static void decide(struct logger *logger, uint8_t *at, struct record *record)
-{
-	struct desk *desk = logger->desk;
-
-	if (!(record->verdict & VERDICT_DECIDED)) {
-		if (is_news(&desk->sources[record->slot], record))
-			record->verdict = text_verdict(&desk->text, logger->seat->options->output, record);
-		else
-			record->verdict = VERDICT_REPEATED;
-		record->verdict |= VERDICT_DECIDED;
-		verdict_write(at, record->skip, record->verdict);
-		fault_point("decide");
-	}
-	if (!(record->verdict & VERDICT_REPEATED))
-		advance_to(desk, record, at + sizeof(*record));
-}
-
-/* Decides all whole records in the buffer; false if something there cannot be a record. */
-static bool decide_all(struct logger *logger)
-{
-	struct desk *desk = logger->desk;
-	uint32_t filled = desk_filled(desk);
-
-	for (;;) {
-		uint32_t decided = desk_decided(desk);
-		uint8_t *at = desk->buffer + decided;
-		struct record record;
-
-		if (decided == filled)
-			return true;
-		switch (record_find(&record, at, filled - decided, logger->seat->key)) {
-		case RECORD_WHOLE:
-			if (record.slot >= logger->slots)
-				return false;
-			decide(logger, at, &record);
-			fault_point("advance");
-			desk_mark(desk, decided + (uint32_t)record_bytes(&record), filled);
-			break;
-		case RECORD_PARTIAL:
-			return true;
-		case RECORD_NONE:
-			return false;
-		}
-	}
 }
 
 /* ---- writing ---- */
@@ -274,7 +204,7 @@ static int resume(struct logger *logger)
 static int work_off(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
-	bool sound = decide_all(logger);
+	bool sound = decide_all(desk, &logger->decider);
 
 	if (write_decided(logger) != 0)
 		return -1;
@@ -347,7 +277,10 @@ static int attach(struct logger *logger, struct seat *seat)
 	*logger = (struct logger){
 		.seat = seat,
 		.desk = seat->memory.base,
-		.slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) / sizeof(struct source)),
+		.decider = { .key = seat->key,
+			     .slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) /
+						 sizeof(struct source)),
+			     .form = seat->options->output },
 	};
 	if (seat_take(seat) != 0)
 		return -1;
