@@ -106,8 +106,22 @@ read_slowly() {
 	note_family
 	"$CLIENT" stream -e "127.0.0.1:$PORT"
 	await_echod 1
-	[ "$(complaints | wc -l)" -eq 1 ]
-	complaints | grep '^echod: .*No space left on device$'
+	[ "$(complaints | wc -l)" -eq 2 ]
+	reported 'echod: standard output: No space left on device'
+	reported 'echod: standard output: [0-9]* bytes of the log are lost'
+}
+
+@test "a full disk: all that was received, and echoed perhaps, is in what is said to be lost" {
+	local peer lost
+
+	stdout_to /dev/full
+	start_echod --verbose
+	note_family
+	printf 'hello\n' | nc -N 127.0.0.1 "$PORT" 3>&-
+	await_echod 1
+	peer=$(sed -n 's/^echod: \(.*\): closed, .*/\1/p' "$ERR")
+	lost=$(printf 'New connection from %s\n%s: hello\n' "$peer" "$peer" | wc -c)
+	reported "echod: standard output: $lost bytes of the log are lost"
 }
 
 @test "a pipe whose reader goes is reported once and ends the server with status 1 after draining" {
@@ -122,8 +136,9 @@ read_slowly() {
 	kill "${CLIENT_PID[log_reader]}"
 	await_echod 1
 	await_client streams
-	[ "$(complaints | wc -l)" -eq 1 ]
-	complaints | grep '^echod: .*Broken pipe$'
+	[ "$(complaints | wc -l)" -eq 2 ]
+	reported 'echod: standard output: Broken pipe'
+	reported 'echod: standard output: [0-9]* bytes of the log are lost'
 }
 
 @test "a stderr that nobody reads does not stall the service" {

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 struct log_progress {
-	_Atomic uint64_t written; /* bytes put out, ever; logger */
+	_Atomic uint64_t written; /* bytes put out, or lost, ever; logger */
+	_Atomic uint64_t lost;    /* of these, those for which standard output was gone; logger */
 };
 
 #endif

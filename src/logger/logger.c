@@ -187,7 +187,7 @@ static int resume(struct logger *logger)
 	struct desk *desk = logger->desk;
 	struct gathered *gathered;
 
-	if (output_open(&logger->output, desk, logger->seat->relay_fds) != 0)
+	if (output_open(&logger->output, desk, logger->seat->relay_fds, logger->seat->discard) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0)
 		commit(&desk->buffer_origin, committed(&desk->progress.written));
@@ -258,18 +258,6 @@ static int loop(struct logger *logger)
 	return bytes == 0 ? 0 : 1;
 }
 
-/* Standard output is gone: the workers must not wait for it while they finish. */
-static int loop_discarding(struct logger *logger)
-{
-	ssize_t bytes;
-
-	do {
-		empty_buffer(logger);
-		bytes = read_pipe(logger);
-	} while (bytes > 0);
-	return bytes == 0 ? 0 : 1;
-}
-
 static int attach(struct logger *logger, struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
@@ -293,10 +281,10 @@ int logger_run(struct seat *seat)
 	int status = 1;
 
 	if (attach(&logger, seat) == 0) {
-		if (seat->discard)
-			status = loop_discarding(&logger);
-		else
-			status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
+		status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
+		if (status == 0 && seat->discard)
+			diag("standard output: %ju bytes of the log are lost",
+			     (uintmax_t)committed(&logger.desk->progress.lost));
 	}
 	if (status == SEAT_OUTPUT_GONE)
 		diag_errno("standard output");

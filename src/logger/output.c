@@ -104,6 +104,11 @@ static off_t offset_from(struct output *output, int whence)
 	return offset;
 }
 
+static void count_lost(struct desk *desk, uint64_t bytes)
+{
+	commit(&desk->progress.lost, committed(&desk->progress.lost) + bytes);
+}
+
 static int settle_stream(struct output *output)
 {
 	struct desk *desk = output->desk;
@@ -122,7 +127,10 @@ static int settle_stream(struct output *output)
 	reached = committed(&desk->relay_origin) + (uint64_t)left;
 	if (reached > committed(&desk->progress.written))
 		commit(&desk->progress.written, reached);
-	return empty_relay(output);
+	if (!output->gone)
+		return empty_relay(output);
+	count_lost(desk, (uint64_t)left);
+	return 0;
 }
 
 /*
@@ -148,7 +156,7 @@ static void enlarge_pipe(void)
 		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECORD_PIPE_BYTES);
 }
 
-int output_open(struct output *output, struct desk *desk, const int relay_fds[2])
+int output_open(struct output *output, struct desk *desk, const int relay_fds[2], bool gone)
 {
 	struct stat status;
 	int flags;
@@ -160,10 +168,11 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		.relay_write_fd = relay_fds[1],
 		.most_bytes = SIZE_MAX,
 		.failing_until = CLOCK_NEVER,
+		.gone = gone,
 	};
 	while (fstat(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
 		if (passing(output) != 0)
-			return -1;
+			return gone ? 0 : -1;
 	}
 	output->appends = flags & O_APPEND;
 	if (S_ISREG(status.st_mode))
@@ -172,8 +181,8 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		output->kind = OUTPUT_STREAM;
 	if (S_ISFIFO(status.st_mode))
 		enlarge_pipe();
-	if (output->kind == OUTPUT_STREAM)
-		return settle_stream(output);
+	if (output->kind == OUTPUT_STREAM && settle_stream(output) != 0 && !gone)
+		return -1;
 	return 0;
 }
 
@@ -248,7 +257,7 @@ int output_settle(struct output *output, const struct iovec *pieces, size_t coun
 		return 0;
 	offset = offset_from(output, SEEK_CUR);
 	if (offset < 0)
-		return -1;
+		return output->gone ? 0 : -1;
 	reached = (uint64_t)offset - origin;
 	if (reached <= written || reached > committed(&desk->goal) ||
 	    reached - written > sum_of(pieces, count))
@@ -303,6 +312,11 @@ static ssize_t write_some(struct output *output, const struct iovec *pieces, siz
 
 int output_write(struct output *output, struct iovec *pieces, size_t count)
 {
+	if (output->gone) {
+		count_lost(output->desk, sum_of(pieces, count));
+		count_written(output->desk, sum_of(pieces, count));
+		return 0;
+	}
 	while (count > 0) {
 		ssize_t written = write_some(output, pieces, count);
 

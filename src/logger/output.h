@@ -35,6 +35,7 @@ struct output {
 	int relay_write_fd;
 	size_t most_bytes;      /* that one output_write() takes at a time */
 	bool appends;           /* to a file: O_APPEND */
+	bool gone;              /* it takes no more: what comes is counted as lost */
 	uint64_t failing_until; /* when to give up what fails; CLOCK_NEVER: nothing does */
 	uint64_t complain_at;   /* when to speak of that again */
 };
@@ -42,9 +43,10 @@ struct output {
 /*
  * Finds out what standard output is, and moves on what a predecessor left in the relay; from then on
  * desk->progress.written is the truth, but for a file (output_settle()). A pipe is enlarged if that can be.
- * The relay's ends stay the caller's. -1 with errno.
+ * The relay's ends stay the caller's. `gone` tells that a predecessor found that it takes no more. -1 with errno,
+ * unless it is gone.
  */
-int output_open(struct output *output, struct desk *desk, const int relay_fds[2]);
+int output_open(struct output *output, struct desk *desk, const int relay_fds[2], bool gone);
 
 /*
  * For a file, finds out what a predecessor's last write came to, which was of a beginning of these pieces:
@@ -55,7 +57,7 @@ int output_settle(struct output *output, const struct iovec *pieces, size_t coun
 /*
  * Writes the pieces, best not more than output->most_bytes together, all of them, waiting as long as it
  * takes, and counts them in desk->progress.written. The pieces are used up. -1 with errno if standard
- * output cannot be written.
+ * output cannot be written; if that is known, they are counted as lost, too.
  */
 int output_write(struct output *output, struct iovec *pieces, size_t count);
 
