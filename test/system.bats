@@ -46,6 +46,7 @@ serves_and_stops() {
 
 @test "a worker that cannot be started again does not hold up the end, which says what is missing" {
 	needs_tracing
+	through env ASAN_OPTIONS=detect_leaks=0
 	start_echod --workers=1
 	open_client a socat - "TCP4:127.0.0.1:$PORT"
 	feed a hello
