@@ -19,8 +19,6 @@ master poll ENOMEM EINVAL EINTR
 master accept4 EPERM EMFILE ENFILE ENOBUFS ENOMEM EPROTO ECONNABORTED EINTR
 master sendmsg ENOBUFS ENOMEM EINTR ETOOMANYREFS
 master recvmsg ENOMEM ENOBUFS EINTR
-master read EAGAIN EINTR EIO
-master wait4 EINTR ECHILD
 master close EINTR EIO
 worker epoll_wait EINTR EINVAL
 worker recvmsg ENOMEM ENOBUFS EINTR
@@ -47,7 +45,7 @@ relay splice ENOMEM EINTR EAGAIN
 relay ioctl ENOMEM EINTR
 successor newfstatat ENOMEM EIO
 successor lseek ENOMEM
-successor fcntl EAGAIN
+successor fcntl ENOMEM
 '
 
 SPIN=1000 # failures in a second; twelve clients of a worker may each have one every 20 ms
@@ -63,15 +61,24 @@ IMPORTANT=(
 	"relay splice ENOMEM lasting" "relay ioctl ENOMEM once" "successor newfstatat ENOMEM once"
 )
 
+# Does it not last, by its nature, or end the log if it does, as the manual page says?
+is_passing() {
+	case $1 in
+	*EINTR | *EAGAIN | "logger E"[!N]* | "successor E"[!N]*) true ;;
+	*) false ;;
+	esac
+}
+
 # all_cases: a line for each, once and lasting.
 all_cases() {
 	local who call errors error
 
 	while read -r who call errors; do
 		for error in $errors; do
-			printf '%s %s %s %s\n' "$who" "$call" "$error" once "$who" "$call" "$error" lasting
+			echo "$who $call $error once"
+			is_passing "$who $error" || echo "$who $call $error lasting"
 		done
-	done <<<"$CASES" | grep .
+	done < <(grep . <<<"$CASES")
 }
 
 failures() {
@@ -146,10 +153,10 @@ call_fails() {
 
 @test "calls that fail, once or for a second: the service lives, nothing is lost, and nothing spins" {
 	local at cases=("${IMPORTANT[@]}")
-	[ -z "${CASE:-}" ] || cases=("$CASE")
 
 	needs_tracing
 	[ -z "${TORTURE:-}" ] || mapfile -t cases < <(all_cases | shuf --random-source=<(yes "$SEED"))
+	[ -z "${CASE:-}" ] || cases=("$CASE")
 	note "${#cases[@]} cases"
 	for ((at = 0; at < ${#cases[@]}; at += 7)); do
 		at_once call_fails "${cases[@]:at:7}"

@@ -107,9 +107,27 @@ is_traced_or_refused() {
 	is_traced "$1" || is_gone "${CLIENT_PID[tracer]}"
 }
 
+# Has the process, to which SIGSTOP was sent, stopped?
+has_stopped() {
+	awk '/^State:/ { stopped = $2 ~ /[Tt]/ } /^ShdPnd:/ { pending = substr($2, 12, 1) ~ /[4-7c-f]/ }
+		END { exit !stopped || pending }' "/proc/$1/status"
+}
+
+# detach: strace looks on no more. A call that it makes fail just then would fail with ENOSYS, so whom it looks on at
+# is stopped meanwhile, which is between two calls.
 detach() {
+	local pid traced=()
+
+	for pid in "$PID" $(children) ${CLIENT_PID[traced]}; do
+		! is_traced "$pid" || traced+=("$pid")
+	done
+	for pid in "${traced[@]}"; do
+		kill -STOP "$pid"
+		wait_until has_stopped "$pid"
+	done
 	kill "${CLIENT_PID[tracer]}" 2>/dev/null || true # it ends with the last that it looks on at
 	await_end "${CLIENT_PID[tracer]}"
+	[ "${#traced[@]}" -eq 0 ] || kill -CONT "${traced[@]}"
 }
 
 # needs_tracing: skips the test where a process may not be traced by another of its user.
