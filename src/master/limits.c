@@ -85,12 +85,10 @@ static uint64_t most_that_fit(const struct options *options, const struct crew *
 	return least;
 }
 
-static uint64_t soft_limit(int resource)
+/* What getrlimit(2) has said, with this result; UINT64_MAX: there is no limit. */
+static uint64_t soft_limit(int result, const struct rlimit *limit)
 {
-	struct rlimit limit;
-
-	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
-										   : UINT64_MAX;
+	return result == 0 && limit->rlim_cur != RLIM_INFINITY ? limit->rlim_cur : UINT64_MAX;
 }
 
 /* Lowers *clients to what fits a bound. -1 after a message. */
@@ -138,10 +136,11 @@ static int heed_descriptors(const struct options *options, uint64_t descriptors,
 int limits_clients(const struct options *options, const struct crew *crew, uint64_t descriptors,
 		   uint32_t *clients_max)
 {
+	struct rlimit file, space;
 	const struct bound bounds[] = {
-		{ "a limit on file size (ulimit -f)", soft_limit(RLIMIT_FSIZE),
+		{ "a limit on file size (ulimit -f)", soft_limit(getrlimit(RLIMIT_FSIZE, &file), &file),
 		  offsetof(struct needs, file) },
-		{ "a limit on address space (ulimit -v)", soft_limit(RLIMIT_AS),
+		{ "a limit on address space (ulimit -v)", soft_limit(getrlimit(RLIMIT_AS, &space), &space),
 		  offsetof(struct needs, space) },
 	};
 	struct needs needs;
