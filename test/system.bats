@@ -177,6 +177,46 @@ among_groups() {
 	stop_echod
 }
 
+# memory_group BYTES: makes a control group that may have no more than that; sets GROUP. Skips the test where that
+# cannot be done.
+memory_group() {
+	local place limit
+
+	for place in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+		for limit in memory.limit_in_bytes memory.max; do
+			GROUP=$place/echod-test-$BASHPID
+			if mkdir "$GROUP" 2>/dev/null; then
+				! echo "$1" 2>/dev/null >"$GROUP/$limit" || return 0
+				rmdir "$GROUP"
+			fi
+		done
+	done
+	unset GROUP
+	skip "needs a control group for memory"
+}
+
+@test "a group's memory is enough for clients that never read, and for others" {
+	local i
+
+	memory_group 134217728
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$GROUP"
+	stdout_to /dev/null
+	start_echod --workers=2
+	note_family
+	for ((i = 0; i < 75; i++)); do
+		open_client "s$i" "$CLIENT" stuck -b 6000000 "127.0.0.1:$PORT"
+	done
+	for ((i = 0; i < 75; i++)); do
+		wait_until says "s$i" '^sent 6000000$'
+	done
+	others_are_served
+	no_crash_report
+	signal_echod INT
+	signal_echod INT
+	await_echod 1
+}
+
 @test "when memory runs out the children go first, not the master, on which all live" {
 	local pid score
 

@@ -29,6 +29,8 @@ setup() {
 
 teardown() {
 	kill_started
+	# A control group that the test has made and put its server into.
+	[ -z "${GROUP:-}" ] || wait_until rmdir "$GROUP"
 	if [ -f "$ERR" ]; then
 		head -n 40 "$ERR" | sed 's/^/stderr: /'
 		no_crash_report

@@ -40,5 +40,10 @@ status_is() {
 
 # What the server has written to stderr, but for where it listens, tables, deaths and ends of connections.
 other_complaints() {
-	complaints | grep -v -e '^echod: \(process \|workers\? \|logger[: ]\|limits: \)' -e ': closed, received ' || true
+	complaints | grep -v -x \
+		-e 'echod: process  *pid .*' \
+		-e 'echod: \(worker [0-9]*\|workers\|logger\)  *[0-9 ]*\( bytes written\)\?' \
+		-e 'echod: limits: .* bytes each' \
+		-e 'echod: \(worker [0-9]*\|logger\): \(killed by signal\|exited with status\) .*, starting another.*' \
+		-e 'echod: .*: closed, received .*' || true
 }
