@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Outputs that are stalled, full, closed or gone.
 
-load helper/clients
+load helper/kills
 
 # A FIFO as the server's stdout, held open by the test and read by nobody yet.
 stall_stdout() {
@@ -68,6 +68,60 @@ read_slowly() {
 	stop_echod
 	await_end "${CLIENT_PID[log_reader]}"
 	grep -v '^New connection' "$TMP/log" | sed 's/^127[^ ]* //' | cmp - "$TMP/sent"
+}
+
+# read_a_page_a_round: reads a page of what is held whenever a process was replaced, so often.
+read_a_page_a_round() {
+	local family rounds
+
+	for ((rounds = 0; rounds < $1; rounds++)); do
+		family=$(children)
+		head -c 4096 <&"$HELD" >>"$TMP/log"
+		wait_until children_are_not "$family"
+	done
+}
+
+children_are_not() {
+	[ "$(children)" != "$1" ]
+}
+
+@test "a log that is read a page at a time is waited for, though each time somebody was thought to hang" {
+	stall_stdout
+	start_echod --workers=1 --no-echo --drain-timeout=0
+	awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
+	kill -TERM "$PID"
+	read_a_page_a_round 6
+	cat "$TMP/pipe" >>"$TMP/log" 3>&- {HELD}>&- &
+	started log_reader
+	note_family
+	await_echod 0
+	exec {HELD}>&-
+	await_client log_reader
+	grep -v '^New connection' "$TMP/log" | sed 's/^127[^ ]* //' | cmp - "$TMP/sent"
+}
+
+shows() {
+	grep -v '^New connection' "$TMP/shown" | cmp -s - "$1"
+}
+
+@test "a slow terminal is waited for after --drain-timeout, and shows everything once" {
+	local terminal
+
+	needs_tracing
+	# A few bytes at a time, and tracing makes each call slow.
+	strace -qq -o /dev/null socat -u -b 64 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
+	started terminal
+	wait_until [ -e "$TMP/tty" ]
+	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
+	stdout_to "$TMP/tty"
+	start_echod --workers=1 --no-echo --output=plain --drain-timeout=0
+	awk 'BEGIN { for (i = 0; i < 2000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
+	stop_echod
+	wait_until shows "$TMP/sent"
+	exec {terminal}>&-
+	[ "$(complaints | wc -l)" -eq 0 ]
 }
 
 @test "while the log is read more slowly than clients send, each has its turn, and a late one, too" {
@@ -139,6 +193,56 @@ read_slowly() {
 	[ "$(complaints | wc -l)" -eq 2 ]
 	reported 'echod: standard output: Broken pipe'
 	reported 'echod: standard output: [0-9]* bytes of the log are lost'
+}
+
+is_there() {
+	[ -n "$(processes "$1")" ]
+}
+
+@test "loggers that die when stdout is gone: what is said to be lost is what was received and not written" {
+	local first i pid written
+
+	mkfifo "$TMP/pipe"
+	# shellcheck disable=SC2016 # for the other shell to expand
+	sh -c 'read -r line; echo "$line" >"$0"; exec sleep 1000' "$TMP/first" <"$TMP/pipe" 3>&- &
+	started log_reader
+	stdout_to "$TMP/pipe"
+	start_echod --workers=1 --no-echo --output=plain --drain-timeout=20
+	open_client one nc -N 127.0.0.1 "$PORT"
+	feed one "$(printf '%03000000d' 7)" &
+	started feeder
+	wait_until [ -s "$TMP/first" ]
+	kill "${CLIENT_PID[log_reader]}"
+	wait_until reported 'echod: standard output: Broken pipe'
+	note_family
+	for ((i = 0; i < 5; i++)); do
+		pid=$(processes echod-logger)
+		kill -KILL "$pid"
+		wait_until is_gone "$pid"
+		wait_until is_there echod-logger
+	done
+	await_end "${CLIENT_PID[feeder]}"
+	wait_until status_is 3000000 workers received
+	read -r first <"$TMP/first"
+	written=$(status_now logger written)
+	await_client one
+	await_echod 1
+	# The first line of the log is the connection's.
+	reported "echod: standard output: $((3000000 + ${#first} + 1 - written)) bytes of the log are lost"
+}
+
+@test "messages in the same file (2>&1) take no byte of the log away" {
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" 2>&1' sh
+	start_silent_echod --verbose --no-echo --output=plain
+	# shellcheck disable=SC2016 # for the other shell to expand
+	open_client bulk sh -c 'head -c 200000000 /dev/zero | tr "\\0" "\\1" | nc -N 127.0.0.1 "$0"' "$PORT"
+	until is_gone "${CLIENT_PID[bulk]}"; do
+		"$CLIENT" reset -n 20 "127.0.0.1:$PORT" connected
+	done
+	await_client bulk
+	stop_echod
+	[ "$(tr -dc '\1' <"$LOG" | wc -c)" -eq 200000000 ]
 }
 
 @test "a stderr that nobody reads does not stall the service" {

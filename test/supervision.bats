@@ -321,6 +321,22 @@ ten_are_served() {
 	timeout 2 "$CLIENT" pingpong -k 10 -n 10 "127.0.0.1:$PORT"
 }
 
+@test "a stopped master does not hold up the workers' clients" {
+	start_echod --workers=1
+	open_client a socat - "TCP4:127.0.0.1:$PORT"
+	open_client many "$CLIENT" hold -e -n 900 "127.0.0.1:$PORT"
+	wait_until says many '^holding 900$'
+	feed a hello
+	wait_until got a hello
+	kill -STOP "$PID"
+	await_client many # one after another: a message about each, and more than the channel takes
+	feed a again
+	wait_until got a helloagain
+	kill -CONT "$PID"
+	await_client a
+	stop_echod
+}
+
 @test "a stopped worker gets no new clients, but for those of its first second, until it goes on" {
 	local victim
 

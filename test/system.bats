@@ -74,6 +74,19 @@ serves_and_stops() {
 	done
 }
 
+@test "close_range that is missing: no process tries more descriptors than there are" {
+	local most
+
+	most=$(ulimit -Hn)
+	[ "$most" != unlimited ] && [ "$most" -ge 1000 ]
+	through env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq -o "$TMP/calls" \
+		-e trace=close,close_range -e inject=close_range:error=ENOSYS
+	start_echod --workers=1
+	stop_echod
+	grep -q 'close_range(.*ENOSYS' "$TMP/calls"
+	[ "$(grep -c 'close(' "$TMP/calls")" -lt 1000 ]
+}
+
 @test "prctl that is refused: no process has its name, and all is well" {
 	without prctl EPERM
 	start_echod --workers=2
@@ -94,6 +107,16 @@ shared_memory_flags() {
 		[ -s "$TMP/flags" ]
 		run ! grep -vw dd "$TMP/flags"
 	done
+	stop_echod
+}
+
+@test "the logger has the memory that it reads into before it reads" {
+	local kib
+
+	start_echod --workers=1
+	kib=$(awk '/^[0-9a-f]+-/ { desk = /memfd:echod-logger/ } desk && /^Rss:/ { print $2 }' \
+		"/proc/$(processes echod-logger)/smaps")
+	[ "$kib" -gt 1024 ]
 	stop_echod
 }
 

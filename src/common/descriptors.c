@@ -1,6 +1,7 @@
 /* Closing whatever a process has inherited; every process. See descriptors.h. */
 #include "common/descriptors.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -23,11 +24,31 @@ static int close_each(unsigned first, unsigned last)
 	return 0;
 }
 
+/* The limit may be a thousand million, which is long to try one by one. */
+static int close_listed(unsigned first, unsigned last)
+{
+	DIR *list = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (list == NULL)
+		return -1;
+	while ((entry = readdir(list)) != NULL) {
+		unsigned fd = (unsigned)strtoul(entry->d_name, NULL, 10);
+
+		if (entry->d_name[0] != '.' && fd >= first && fd <= last && fd != (unsigned)dirfd(list))
+			(void)close((int)fd);
+	}
+	closedir(list);
+	return 0;
+}
+
 static int close_between(unsigned first, unsigned last)
 {
 	if (first > last || close_range(first, last, 0) == 0)
 		return 0;
-	return errno == ENOSYS || errno == EPERM ? close_each(first, last) : -1;
+	if (errno != ENOSYS && errno != EPERM)
+		return -1;
+	return close_listed(first, last) == 0 ? 0 : close_each(first, last);
 }
 
 int descriptors_close_others(int *keep, size_t count)

@@ -4,9 +4,25 @@
 
 #include <stdint.h>
 
+#include "common/commit.h"
+
 struct log_progress {
 	_Atomic uint64_t written; /* bytes put out, or lost, ever; logger */
-	_Atomic uint64_t lost;    /* of these, those for which standard output was gone; logger */
+	_Atomic uint64_t end; /* 0, or one more than had been put out when standard output was gone; logger */
 };
+
+/* How many bytes have been put out. */
+static inline uint64_t log_delivered(const struct log_progress *progress)
+{
+	uint64_t end = committed(&progress->end);
+
+	return end > 0 ? end - 1 : committed(&progress->written);
+}
+
+/* How many bytes are lost since standard output is gone. */
+static inline uint64_t log_lost(const struct log_progress *progress)
+{
+	return committed(&progress->written) - log_delivered(progress);
+}
 
 #endif

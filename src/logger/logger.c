@@ -25,6 +25,7 @@ enum {
 	PIECES_MAX = 1024,            /* IOV_MAX */
 	PAUSE_MSECS = 1,              /* between reads, while little comes */
 	PAUSE_LESS_BYTES = 16 * 1024, /* after a read of more, the next one follows at once */
+	TOUCH_BYTES = 4096,           /* no page is smaller */
 };
 
 struct logger {
@@ -258,6 +259,17 @@ static int loop(struct logger *logger)
 	return bytes == 0 ? 0 : 1;
 }
 
+/*
+ * A page that cannot be had must end this process here, not in the middle of a read: that would leave the
+ * beginning of a record on the desk and in the pipe all of it.
+ */
+static void touch_buffer(struct desk *desk)
+{
+	for (size_t at = 0; at < DESK_BUFFER_BYTES; at += TOUCH_BYTES)
+		atomic_fetch_or((_Atomic uint8_t *)(desk->buffer + at), 0);
+	atomic_fetch_or((_Atomic uint8_t *)(desk->buffer + DESK_BUFFER_BYTES - 1), 0);
+}
+
 static int attach(struct logger *logger, struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
@@ -272,6 +284,7 @@ static int attach(struct logger *logger, struct seat *seat)
 	};
 	if (seat_take(seat) != 0)
 		return -1;
+	touch_buffer(logger->desk);
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 
@@ -284,7 +297,7 @@ int logger_run(struct seat *seat)
 		status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
 		if (status == 0 && seat->discard)
 			diag("standard output: %ju bytes of the log are lost",
-			     (uintmax_t)committed(&logger.desk->progress.lost));
+			     (uintmax_t)log_lost(&logger.desk->progress));
 	}
 	if (status == SEAT_OUTPUT_GONE)
 		diag_errno("standard output");

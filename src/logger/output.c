@@ -19,6 +19,8 @@ enum {
 	PAUSE_MSECS = 20,      /* before a call that failed is tried again */
 	PATIENCE_MSECS = 1000, /* with an error that may last or not */
 	READ_BYTES = 65536,
+	/* What is written at once to a terminal, which may be slow: the master must see that it moves. */
+	TERMINAL_BYTES = 4096,
 };
 
 static void count_written(struct desk *desk, size_t bytes)
@@ -54,7 +56,7 @@ static int passing(struct output *output)
 		wait_for_room();
 		return 0;
 	}
-	if (output->failing_until == CLOCK_NEVER)
+	if (!error_passes(errno) && output->failing_until == CLOCK_NEVER)
 		output->failing_until = clock_msecs() + PATIENCE_MSECS;
 	if (is_final(errno) || (!error_passes(errno) && clock_reached(output->failing_until)))
 		return -1;
@@ -104,11 +106,6 @@ static off_t offset_from(struct output *output, int whence)
 	return offset;
 }
 
-static void count_lost(struct desk *desk, uint64_t bytes)
-{
-	commit(&desk->progress.lost, committed(&desk->progress.lost) + bytes);
-}
-
 static int settle_stream(struct output *output)
 {
 	struct desk *desk = output->desk;
@@ -127,24 +124,7 @@ static int settle_stream(struct output *output)
 	reached = committed(&desk->relay_origin) + (uint64_t)left;
 	if (reached > committed(&desk->progress.written))
 		commit(&desk->progress.written, reached);
-	if (!output->gone)
-		return empty_relay(output);
-	count_lost(desk, (uint64_t)left);
-	return 0;
-}
-
-/*
- * Standard error in the same file moves its offset, too, if it was opened once for both (2>&1); what is
- * written through the relay does not depend on that. But splice(2) does not append.
- */
-static enum output_kind kind_of_file(const struct output *output, const struct stat *status)
-{
-	struct stat error_status;
-
-	if (output->appends || fstat(STDERR_FILENO, &error_status) != 0 ||
-	    error_status.st_dev != status->st_dev || error_status.st_ino != status->st_ino)
-		return OUTPUT_FILE;
-	return OUTPUT_STREAM;
+	return output->gone ? 0 : empty_relay(output);
 }
 
 /* A pipe of the usual size would have the logger wait for the reader after every 64 KiB. */
@@ -176,11 +156,13 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 	}
 	output->appends = flags & O_APPEND;
 	if (S_ISREG(status.st_mode))
-		output->kind = kind_of_file(output, &status);
+		output->kind = OUTPUT_FILE;
 	else if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		output->kind = OUTPUT_STREAM;
 	if (S_ISFIFO(status.st_mode))
 		enlarge_pipe();
+	if (isatty(STDOUT_FILENO))
+		output->most_bytes = TERMINAL_BYTES;
 	if (output->kind == OUTPUT_STREAM && settle_stream(output) != 0 && !gone)
 		return -1;
 	return 0;
@@ -243,19 +225,16 @@ static bool file_has(int file_fd, uint64_t at, uint64_t count, const struct iove
  * How far the file's offset has moved tells how much of the write was done, if nobody else wrote in that
  * instant to a file that is appended to, or by the same offset: then the bytes are not ours.
  */
-int output_settle(struct output *output, const struct iovec *pieces, size_t count)
+static int settle_file(struct output *output, const struct iovec *pieces, size_t count)
 {
 	struct desk *desk = output->desk;
 	uint64_t written = committed(&desk->progress.written);
 	uint64_t origin = committed(&desk->file_origin);
-	off_t offset;
+	off_t offset = offset_from(output, SEEK_CUR);
 	uint64_t reached;
 	int file_fd;
 	bool ours;
 
-	if (output->kind != OUTPUT_FILE)
-		return 0;
-	offset = offset_from(output, SEEK_CUR);
 	if (offset < 0)
 		return output->gone ? 0 : -1;
 	reached = (uint64_t)offset - origin;
@@ -269,6 +248,25 @@ int output_settle(struct output *output, const struct iovec *pieces, size_t coun
 		close(file_fd);
 	if (ours)
 		commit(&desk->progress.written, reached);
+	return 0;
+}
+
+/* From now on what is written is lost, and so is what the relay holds. */
+static void note_end(struct output *output)
+{
+	struct log_progress *progress = &output->desk->progress;
+	int left = output->kind == OUTPUT_STREAM ? in_relay(output) : 0;
+
+	if (committed(&progress->end) == 0)
+		commit(&progress->end, committed(&progress->written) - (uint64_t)(left > 0 ? left : 0) + 1);
+}
+
+int output_settle(struct output *output, const struct iovec *pieces, size_t count)
+{
+	if (output->kind == OUTPUT_FILE && settle_file(output, pieces, count) != 0)
+		return -1;
+	if (output->gone)
+		note_end(output);
 	return 0;
 }
 
@@ -313,7 +311,6 @@ static ssize_t write_some(struct output *output, const struct iovec *pieces, siz
 int output_write(struct output *output, struct iovec *pieces, size_t count)
 {
 	if (output->gone) {
-		count_lost(output->desk, sum_of(pieces, count));
 		count_written(output->desk, sum_of(pieces, count));
 		return 0;
 	}

@@ -5,13 +5,14 @@
  * done. What standard output is decides how that is answered:
  *
  *   regular file   its offset has moved by what was written (lseek(2)), and the file has these bytes
- *                  there: where somebody else wrote in the same instant, the write in hand is done again
+ *                  there: where somebody else wrote in the same instant, as messages do with 2>&1, the write
+ *                  in hand is done again
  *   pipe, socket   bytes are first put into the relay, a pipe that only loggers use and the master
  *                  keeps, and spliced (splice(2)) from there: what left the relay has arrived
  *   anything else  (a terminal) cannot tell: the write in hand is done again
  *
- * A regular file that is also standard error is written through the relay unless it was opened for
- * appending: that splice(2) does not do.
+ * No regular file is written by splice(2): that does not append, and it moves the file's offset without the
+ * lock that keeps other writers' lines (2>&1) from being written over it.
  *
  * What fails is tried again: without end for want of memory, for a second with other errors, and not at all
  * if they say that standard output takes no more (EPIPE, ENOSPC, EDQUOT, EFBIG and the like).
@@ -50,14 +51,15 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 
 /*
  * For a file, finds out what a predecessor's last write came to, which was of a beginning of these pieces:
- * all that follows `written` in the log, as far as it is in the buffer. -1 with errno.
+ * all that follows `written` in the log, as far as it is in the buffer. -1 with errno. Where standard output is
+ * gone, this notes up to where the log has come.
  */
 int output_settle(struct output *output, const struct iovec *pieces, size_t count);
 
 /*
  * Writes the pieces, best not more than output->most_bytes together, all of them, waiting as long as it
  * takes, and counts them in desk->progress.written. The pieces are used up. -1 with errno if standard
- * output cannot be written; if that is known, they are counted as lost, too.
+ * output cannot be written; if that is known, they are lost.
  */
 int output_write(struct output *output, struct iovec *pieces, size_t count);
 

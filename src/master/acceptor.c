@@ -20,7 +20,6 @@ void acceptor_init(struct master *master)
 {
 	master->acceptor = (struct acceptor){
 		.resume_at = CLOCK_NEVER,
-		.closed_at = CLOCK_NEVER,
 		.open_at = CLOCK_NEVER,
 	};
 }
@@ -70,9 +69,9 @@ static void say_closed(struct master *master)
 	static const char what[] = "clients have to wait";
 	struct acceptor *acceptor = &master->acceptor;
 
-	if (acceptor->closed_at != CLOCK_NEVER)
+	if (master->ledger->closed_at != CLOCK_NEVER)
 		return;
-	acceptor->closed_at = clock_msecs();
+	master->ledger->closed_at = clock_msecs();
 	if (acceptor->resume_at == CLOCK_NEVER) {
 		diag("%s: the limit of %u clients is reached", what, master->ledger->clients_max);
 		return;
@@ -127,8 +126,9 @@ bool acceptor_listens(const struct master *master)
 	const struct acceptor *acceptor = &master->acceptor;
 
 	/* Without a place, too, until it was said that somebody waits. */
-	return is_open(master) || (master->ledger->phase == PHASE_SERVING &&
-				   acceptor->resume_at == CLOCK_NEVER && acceptor->closed_at == CLOCK_NEVER);
+	return is_open(master) ||
+	       (master->ledger->phase == PHASE_SERVING && acceptor->resume_at == CLOCK_NEVER &&
+		master->ledger->closed_at == CLOCK_NEVER);
 }
 
 void acceptor_accept(struct master *master, int listener_fd)
@@ -167,14 +167,14 @@ static void say_open(struct master *master)
 {
 	struct acceptor *acceptor = &master->acceptor;
 
-	if (acceptor->closed_at == CLOCK_NEVER || !is_open(master)) {
+	if (master->ledger->closed_at == CLOCK_NEVER || !is_open(master)) {
 		acceptor->open_at = CLOCK_NEVER;
 	} else if (acceptor->open_at == CLOCK_NEVER) {
 		acceptor->open_at = clock_msecs();
 	} else if (clock_reached(acceptor->open_at + CALM_MSECS)) {
 		diag("clients need not wait any more, after %.1f s",
-		     (double)(acceptor->open_at - acceptor->closed_at) / 1000);
-		acceptor->closed_at = acceptor->open_at = CLOCK_NEVER;
+		     (double)(acceptor->open_at - master->ledger->closed_at) / 1000);
+		master->ledger->closed_at = acceptor->open_at = CLOCK_NEVER;
 	}
 }
 

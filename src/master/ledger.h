@@ -105,7 +105,7 @@ struct upgrade_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 4 };
+enum { LEDGER_LAYOUT = 5 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
@@ -124,9 +124,10 @@ struct ledger {
 	uint64_t key; /* of the records */
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;
-	bool output_gone;  /* standard output cannot be written */
-	bool failed;       /* exit with 1 */
-	int32_t memory_fd; /* of the ledger itself */
+	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
+	bool output_gone;   /* standard output cannot be written */
+	bool failed;        /* exit with 1 */
+	int32_t memory_fd;  /* of the ledger itself */
 	int32_t budget_fd;
 	int32_t pipe_fds[2];  /* from the workers to the logger; -1: closed */
 	int32_t relay_fds[2]; /* from logger to logger: see logger/output.h */

@@ -135,6 +135,7 @@ static void kill_late(struct master *master)
 	struct ledger *ledger = master->ledger;
 
 	if (log_moves(master)) {
+		ledger->shutdown.kills = 0;
 		ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
 		return;
 	}

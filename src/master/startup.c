@@ -189,6 +189,7 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->shutdown = (struct shutdown_state){ .deadline_at = CLOCK_NEVER,
 						    .patience_at = CLOCK_NEVER,
 						    .tell_at = CLOCK_NEVER };
+	ledger->closed_at = CLOCK_NEVER;
 	ledger->upgrade = (struct upgrade_state){ .replacing = CHILDREN_MAX, .checker_at = CLOCK_NEVER };
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");

@@ -30,8 +30,8 @@ struct acceptor {
 	uint32_t aborted;     /* clients in a row that could not be accepted */
 	uint64_t resume_at;   /* when a pause in accepting ends; CLOCK_NEVER: there is none */
 	int error;            /* what the pause is for */
-	uint64_t closed_at;   /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
-	uint64_t open_at;     /* since when it is again, which is yet to be said; CLOCK_NEVER: it is not */
+	uint64_t
+		open_at; /* since when clients need not wait, which is yet to be said; CLOCK_NEVER: they do */
 };
 
 struct master {

@@ -79,7 +79,7 @@ void status_write(const struct master *master)
 	}
 	write_row("workers", "", &total);
 	diag("%-9s %7d %8u  %ju bytes written", "logger", logger->process.pid, logger->restarts,
-	     (uintmax_t)(committed(&log->written) - committed(&log->lost)));
+	     (uintmax_t)log_delivered(log));
 	diag("limits: %u of %u clients, %ju of %ju bytes of buffers, %ju bytes each", (uint32_t)total.clients,
 	     ledger->clients_max, (uintmax_t)held, (uintmax_t)budget->total_bytes,
 	     (uintmax_t)ledger->ring_bytes);

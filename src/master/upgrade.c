@@ -137,11 +137,18 @@ void upgrade_give_up(struct master *master)
 void upgrade_bury(struct master *master, pid_t pid)
 {
 	struct ledger *ledger = master->ledger;
+	bool given_up;
 
 	if (pid != ledger->upgrade.checker_pid)
 		return;
+	given_up = ledger->upgrade.checker_at == CLOCK_NEVER;
 	ledger->upgrade.checker_pid = 0;
 	ledger->upgrade.checker_at = CLOCK_NEVER;
+	if (!ledger->upgrade.proof && given_up) {
+		diag("upgrade: %s did not answer within %d s, the old program stays", program,
+		     CHECK_MSECS / 1000);
+		return;
+	}
 	if (!ledger->upgrade.proof) {
 		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
 		return;

@@ -86,8 +86,9 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		client_let_go(clients, client);
 		return NULL;
 	case DISAGREES:
-		client_tell(client, client->attempts > 0 ? "the kernel does not tell its state, closing"
-							 : "connection and table disagree, closing");
+		client_tell(client, client->attempts == ATTEMPTS_MAX
+					    ? "the kernel does not tell its state, closing"
+					    : "connection and table disagree, closing");
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
 		tap_abandon_in_hand(clients->tap);
 	}

@@ -111,6 +111,7 @@ void client_let_go(struct clients *clients, struct client *client)
 static void finish(struct clients *clients, struct client *client)
 {
 	client_let_go(clients, client);
+	client->attempts = 0;
 	buffer_give_back(clients, client->slot);
 	queue_add(&clients->finished, client_number(clients, client));
 }

@@ -214,7 +214,11 @@ static void report_done(struct worker *worker)
 	while (done->count > 0 || worker->clients.finished.count > 0) {
 		if (done->count == 0)
 			done->count = clients_take_finished(&worker->clients, done->slots, CHANNEL_SLOTS_MAX);
-		if (channel_send_patiently(worker->seat->channel_fd, done) != 0) {
+		if (channel_send(worker->seat->channel_fd, done, -1) != 0) {
+			if (errno == EAGAIN) { /* a master that is stopped holds up nobody */
+				retry_soon(worker);
+				return;
+			}
 			if (!master_is_gone()) {
 				put_off(worker, "to the master");
 				return;

@@ -17,7 +17,7 @@ static const struct command {
 	{ "logsplit", logsplit_main, "LOG MANIFEST..." },
 	{ "stuck", stuck_main, "[-x] [-b BYTES] [-t BYTES] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
 	{ "pingpong", pingpong_main, "[-n ROUNDS] [-k CONNECTIONS] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
-	{ "hold", hold_main, "[-r] [-n COUNT] ADDRESS:PORT" },
+	{ "hold", hold_main, "[-er] [-n COUNT] ADDRESS:PORT" },
 	{ "reset", reset_main, "[-n COUNT] ADDRESS:PORT STATE" },
 	{ "oob", oob_main, "[-n COUNT] [-s SEED] ADDRESS:PORT" },
 	{ "nonblock", nonblock_main, "COMMAND [ARGUMENT]..." },

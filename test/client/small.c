@@ -120,14 +120,16 @@ int pingpong_main(int argc, char *argv[])
 
 /*
  * client hold: connections that exchange one line each, say "holding" and stay open until stdin ends or
- * somebody kills them. With -r they then end with a reset instead of an end-of-file.
+ * somebody kills them. With -r they then end with a reset instead of an end-of-file, with -e one after another,
+ * each after the server's end-of-file.
  */
 int hold_main(int argc, char *argv[])
 {
 	unsigned count = 1;
-	bool reset = false;
+	bool reset = false, each = false;
 	const struct command_option table[] = {
 		OPTION('r', &reset, 0),
+		OPTION('e', &each, 0),
 		OPTION('n', &count, 10000),
 		{ .kind = OPTION_END },
 	};
@@ -141,6 +143,8 @@ int hold_main(int argc, char *argv[])
 	}
 	say("holding %u", count);
 	await_go_on();
+	for (unsigned i = 0; each && i < count; i++)
+		finish(pings[i].socket_fd);
 	free(pings);
 	return 0;
 }
