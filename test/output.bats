@@ -154,24 +154,30 @@ shows() {
 	grep -q '^echod: .*standard output' "$ERR"
 }
 
-@test "a full disk is reported once and ends the server with status 1; the client gets its end-of-file" {
-	stdout_to /dev/full
+@test "a limit on the file's size is reported once and ends the server with status 1; the client gets its end-of-file" {
 	start_echod
+	prlimit --pid "$(processes echod-logger)" --fsize=100000
 	note_family
 	"$CLIENT" stream -e "127.0.0.1:$PORT"
 	await_echod 1
 	[ "$(complaints | wc -l)" -eq 2 ]
-	reported 'echod: standard output: No space left on device'
+	reported 'echod: standard output: File too large'
 	reported 'echod: standard output: [0-9]* bytes of the log are lost'
 }
 
-@test "a full disk: all that was received, and echoed perhaps, is in what is said to be lost" {
+full_is_said() {
+	reported 'echod: standard output: No space left on device, waiting for room'
+}
+
+@test "a full disk to the end: all that was received, and echoed perhaps, is in what is said to be lost" {
 	local peer lost
 
 	stdout_to /dev/full
-	start_echod --verbose
+	start_echod --verbose --drain-timeout=0
 	note_family
-	printf 'hello\n' | nc -N 127.0.0.1 "$PORT" 3>&-
+	[ "$(printf 'hello\n' | nc -N 127.0.0.1 "$PORT" 3>&-)" = hello ]
+	wait_until full_is_said
+	kill -TERM "$PID"
 	await_echod 1
 	peer=$(sed -n 's/^echod: \(.*\): closed, .*/\1/p' "$ERR")
 	lost=$(printf 'New connection from %s\n%s: hello\n' "$peer" "$peer" | wc -c)

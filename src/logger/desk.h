@@ -36,7 +36,7 @@ struct text_state {
 };
 
 struct desk {
-	struct log_progress progress; /* `written`; see output.h for the time in between */
+	struct log_progress progress; /* see output.h for the time between a write and counting it */
 	_Atomic uint64_t goal;        /* what `written` will be when the write in hand is complete */
 	_Atomic uint64_t file_origin; /* a regular file's offset minus `written`, before the write in hand */
 	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */

@@ -209,6 +209,7 @@ static int work_off(struct logger *logger)
 
 	if (write_decided(logger) != 0)
 		return -1;
+	output_caught_up(&logger->output);
 	if (!sound)
 		diag("logger: %u bytes from the pipe are no records and are lost",
 		     desk_filled(desk) - desk_decided(desk));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -16,7 +17,9 @@
 #include "common/passing.h"
 
 enum {
-	PAUSE_MSECS = 20,      /* before a call that failed is tried again */
+	PAUSE_MSECS = 20, /* before a call that failed is tried again */
+	/* To which it doubles while there is no room: made before a shutdown's deadline, it is to be found in time. */
+	PAUSE_MOST_MSECS = 320,
 	PATIENCE_MSECS = 1000, /* with an error that may last or not */
 	READ_BYTES = 65536,
 	/* What is written at once to a terminal, which may be slow: the master must see that it moves. */
@@ -40,8 +43,47 @@ static void wait_for_room(void)
 /* Errors that say that standard output takes no more. */
 static bool is_final(int error)
 {
-	return error == EPIPE || error == ECONNRESET || error == EBADF || error == ENOSPC ||
-	       error == EDQUOT || error == EFBIG;
+	return error == EPIPE || error == ECONNRESET || error == EBADF || error == EFBIG;
+}
+
+/* Errors that say that there is no room now, which somebody may make. */
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
+static void wait_for_disk(struct output *output)
+{
+	struct log_progress *progress = &output->desk->progress;
+
+	/* In this order: a logger that is killed in between leaves a line too many, not one too few. */
+	if (committed(&progress->full_at) == 0) {
+		diag("standard output: %s, waiting for room", strerror(errno));
+		commit(&progress->full_at, clock_msecs());
+	}
+	output->failing_until = CLOCK_NEVER;
+	clock_pause(output->pause_msecs);
+	output->pause_msecs *= 2;
+	if (output->pause_msecs > PAUSE_MOST_MSECS)
+		output->pause_msecs = PAUSE_MOST_MSECS;
+}
+
+void output_caught_up(struct output *output)
+{
+	struct log_progress *progress = &output->desk->progress;
+	uint64_t full_at = committed(&progress->full_at);
+
+	if (full_at == 0 || output->gone)
+		return;
+	diag("standard output: goes on after %ju s", (uintmax_t)(clock_msecs() - full_at + 999) / 1000);
+	commit(&progress->full_at, 0);
+}
+
+/* A call has done something. */
+static void note_success(struct output *output)
+{
+	output->failing_until = CLOCK_NEVER;
+	output->pause_msecs = PAUSE_MSECS;
 }
 
 /*
@@ -54,6 +96,10 @@ static int passing(struct output *output)
 		return 0;
 	if (errno == EAGAIN) {
 		wait_for_room();
+		return 0;
+	}
+	if (is_full(errno)) {
+		wait_for_disk(output);
 		return 0;
 	}
 	if (!error_passes(errno) && output->failing_until == CLOCK_NEVER)
@@ -87,7 +133,7 @@ static int empty_relay(struct output *output)
 
 		fault_point("splice");
 		if (moved >= 0)
-			output->failing_until = CLOCK_NEVER;
+			note_success(output);
 		else if (passing(output) != 0)
 			return -1;
 	}
@@ -148,6 +194,7 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		.relay_write_fd = relay_fds[1],
 		.most_bytes = SIZE_MAX,
 		.failing_until = CLOCK_NEVER,
+		.pause_msecs = PAUSE_MSECS,
 		.gone = gone,
 	};
 	while (fstat(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
@@ -323,7 +370,7 @@ int output_write(struct output *output, struct iovec *pieces, size_t count)
 			return -1;
 		if (written <= 0)
 			continue;
-		output->failing_until = CLOCK_NEVER;
+		note_success(output);
 		count = pass_over(&pieces, count, (size_t)written);
 	}
 	return 0;

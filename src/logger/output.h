@@ -14,8 +14,10 @@
  * No regular file is written by splice(2): that does not append, and it moves the file's offset without the
  * lock that keeps other writers' lines (2>&1) from being written over it.
  *
- * What fails is tried again: without end for want of memory, for a second with other errors, and not at all
- * if they say that standard output takes no more (EPIPE, ENOSPC, EDQUOT, EFBIG and the like).
+ * What fails is tried again: without end for want of memory or of room on the disk (ENOSPC, EDQUOT), for a
+ * second with other errors, and not at all if they say that standard output takes no more (EPIPE, EFBIG and
+ * the like). A full disk is told of once when it begins and once when all is written; desk->progress.full_at
+ * keeps that from one logger to the next, and one that is killed while it speaks is repeated.
  */
 #ifndef ECHOD_LOGGER_OUTPUT_H
 #define ECHOD_LOGGER_OUTPUT_H
@@ -39,6 +41,7 @@ struct output {
 	bool gone;              /* it takes no more: what comes is counted as lost */
 	uint64_t failing_until; /* when to give up what fails; CLOCK_NEVER: nothing does */
 	uint64_t complain_at;   /* when to speak of that again */
+	unsigned pause_msecs;   /* before a write that found no room is tried again */
 };
 
 /*
@@ -62,5 +65,8 @@ int output_settle(struct output *output, const struct iovec *pieces, size_t coun
  * output cannot be written; if that is known, they are lost.
  */
 int output_write(struct output *output, struct iovec *pieces, size_t count);
+
+/* Nothing is left to be written for now: if there was no room before, says that there is. */
+void output_caught_up(struct output *output);
 
 #endif

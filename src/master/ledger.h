@@ -125,7 +125,7 @@ struct ledger {
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;
 	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
-	bool output_gone;   /* standard output cannot be written */
+	bool output_gone;   /* standard output cannot be written, or had no room to the end */
 	bool failed;        /* exit with 1 */
 	int32_t memory_fd;  /* of the ledger itself */
 	int32_t budget_fd;

@@ -21,16 +21,20 @@ enum {
 	KILLS_MAX = 3,           /* rounds, then the rest is given up */
 };
 
+static const struct log_progress *log_of(const struct master *master)
+{
+	return master->child_memory[master->ledger->workers].base;
+}
+
 /* What is still on its way out shrinks while the logger gets on with its work. */
 static bool log_moves(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
-	const struct log_progress *log = master->child_memory[ledger->workers].base;
 	uint64_t seen = ledger->shutdown.output_seen;
 	int in_relay = 0; /* and stays so if it cannot be asked for */
 
 	(void)ioctl(ledger->relay_fds[0], FIONREAD, &in_relay);
-	ledger->shutdown.output_seen = committed(&log->written) - (uint64_t)in_relay;
+	ledger->shutdown.output_seen = committed(&log_of(master)->written) - (uint64_t)in_relay;
 	return ledger->shutdown.output_seen != seen;
 }
 
@@ -127,6 +131,19 @@ static void drain(struct master *master)
 }
 
 /*
+ * Standard output has had no room for as long as clients were waited for: what it does not take is lost, which
+ * another logger counts.
+ */
+static void give_up_output(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->output_gone = ledger->failed = true;
+	children_replace(ledger_logger(ledger));
+	ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
+}
+
+/*
  * One round of killing whoever has not finished; after the last one, the end. While the log gets on,
  * however slowly it is read, there are workers that wait to add to it.
  */
@@ -137,6 +154,10 @@ static void kill_late(struct master *master)
 	if (log_moves(master)) {
 		ledger->shutdown.kills = 0;
 		ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
+		return;
+	}
+	if (!ledger->output_gone && committed(&log_of(master)->full_at) != 0) {
+		give_up_output(master);
 		return;
 	}
 	ledger->shutdown.kills++;

@@ -3,7 +3,8 @@
  *
  * The workers finish their connections and exit, the logger writes what is in the pipe and exits.
  * What has not finished by the deadline is killed, and its successor, to whom the deadline has
- * passed already, closes what is left at once but still sees to the log.
+ * passed already, closes what is left at once but still sees to the log. What a full disk has no room
+ * for by then is lost.
  */
 #ifndef ECHOD_MASTER_SHUTDOWN_H
 #define ECHOD_MASTER_SHUTDOWN_H
