@@ -139,7 +139,8 @@ call_fails() {
 	esac
 	wait_until has_failed "$1"
 	[ "$form" = once ] || is_no_spin
-	others_are_served -m "$TMP/others.sent" &
+	# A second of failing, and what a process that has died again and again waits before it is started.
+	others_are_served -t 8000 -m "$TMP/others.sent" &
 	started others
 	detach # before: what lasts may keep them waiting
 	await_others
