@@ -110,13 +110,13 @@ shows() {
 
 	needs_tracing
 	# A few bytes at a time, and tracing makes each call slow.
-	strace -qq -o /dev/null socat -u -b 64 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
+	strace -qq -o /dev/null socat -u -b 256 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
 	started terminal
 	wait_until [ -e "$TMP/tty" ]
 	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
 	stdout_to "$TMP/tty"
 	start_echod --workers=1 --no-echo --output=plain --drain-timeout=0
-	awk 'BEGIN { for (i = 0; i < 2000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	awk 'BEGIN { for (i = 0; i < 8000; i++) printf "%099d\n", i }' >"$TMP/sent"
 	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
 	stop_echod
 	wait_until shows "$TMP/sent"
