@@ -25,6 +25,7 @@ int stream_main(int argc, char *argv[]);
 int logsplit_main(int argc, char *argv[]);
 int stuck_main(int argc, char *argv[]);
 int pingpong_main(int argc, char *argv[]);
+int payload_main(int argc, char *argv[]);
 int hold_main(int argc, char *argv[]);
 int reset_main(int argc, char *argv[]);
 int oob_main(int argc, char *argv[]);

@@ -10,7 +10,8 @@
 void traffic_start(struct traffic *traffic, const char *target)
 {
 	target_parse(&traffic->target, target);
-	traffic->manifest = manifest_create(traffic->manifest_path, traffic->seed);
+	traffic->kind = payload_kind(traffic->kind_name);
+	traffic->manifest = manifest_create(traffic->manifest_path, traffic->kind, traffic->seed);
 	traffic->random_state = traffic->seed;
 	raise_descriptor_limit();
 	traffic->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -43,8 +44,8 @@ void connection_open(struct traffic *traffic, struct connection *connection, int
 		chunk = allocate(1, CHUNK_MAX_BYTES);
 	*connection =
 		(struct connection){ .chunk = chunk, .stream = traffic->started++, .interest = event.events };
-	payload_start(&connection->out, traffic->seed, connection->stream);
-	payload_start(&connection->back, traffic->seed, connection->stream);
+	payload_start(&connection->out, traffic->kind, traffic->seed, connection->stream);
+	payload_start(&connection->back, traffic->kind, traffic->seed, connection->stream);
 	target.segment_bytes = segment_bytes;
 	connection->socket_fd = target_connect(&target, true, turn);
 	if (epoll_ctl(traffic->epoll_fd, EPOLL_CTL_ADD, connection->socket_fd, &event) != 0)

@@ -17,6 +17,8 @@
 struct traffic {
 	struct target target;
 	uint64_t seed;
+	const char *kind_name;     /* of the payload; or NULL */
+	enum payload_kind kind;    /* of that name */
 	const char *manifest_path; /* or NULL */
 	FILE *manifest;            /* or NULL */
 	unsigned echoes_expected;  /* it says "all echo" once so many connections have had something back */
@@ -41,7 +43,7 @@ struct connection {
 	struct payload back; /* stands at echoed */
 };
 
-/* Begins with a target and a seed, or fails; nothing is connected yet. */
+/* Begins with a target, a kind and a seed, or fails; nothing is connected yet. */
 void traffic_start(struct traffic *traffic, const char *target);
 
 /* Writes the manifest's end. */

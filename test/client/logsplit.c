@@ -1,90 +1,43 @@
 /*
- * client logsplit: undoes the tagged form of a log and compares each connection's stream with what was
- * sent on it.
+ * client logsplit: undoes a form of the log and compares each connection's stream with what was sent on it.
  *
- * The log must hold exactly what the manifest tells, each connection announced once and before its
- * data, a prefix where the source changes or a line "New connection" went before, and nowhere else,
- * and a newline that nobody sent only where the output stood in the middle of a line.
+ *     -o  the form: tagged, escaped, hex or json
+ *     -c  escaped: a character is escaped only if it is unsafe or a line ends in the middle of it
+ *     -u  the server was killed or still runs: the log need not tell the connections' ends, nor its own
+ *
+ * All but the tagged form may have several connections one after the other from the same address; they are
+ * known by their order, in the manifests as in the log.
  */
+#include "logsplit.h"
+
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "payload.h"
+#include "options.h"
 
-static const char announcement[] = "New connection from ";
-
-struct source {
-	char address[ADDRESS_BYTES];
-	uint64_t least; /* bytes that the log must have */
-	uint64_t bytes; /* that were sent */
-	uint64_t found; /* that the log has */
-	bool announced;
-	bool newline_pending;   /* its last piece ended with a newline: sent, or put in by the logger? */
-	struct payload payload; /* stands at found */
+static const struct form {
+	const char *name;
+	void (*split)(void);
+	bool only_lines; /* of payload */
+	bool ends;       /* does it tell the connections' ends? */
+} forms[] = {
+	{ "tagged", split_tagged, true, false },
+	{ "escaped", split_escaped, false, true },
+	{ "hex", split_hex, false, true },
+	{ "json", split_json, false, true },
 };
 
-static struct source *sources; /* in order of address */
-static size_t source_count, source_room;
+enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
 
-/* The log and where we stand in it. */
-static const char *log_start, *log_next, *log_end;
+struct log input;
 
-_Noreturn static void fail_here(const char *what)
-{
-	int shown = log_end - log_next > 60 ? 60 : (int)(log_end - log_next);
-
-	fail("log, byte %td: %s, at '%.*s'", log_next - log_start, what, shown, log_next);
-}
-
-static int compare_sources(const void *a, const void *b)
-{
-	return strcmp(((const struct source *)a)->address, ((const struct source *)b)->address);
-}
-
-static void read_manifest(const char *path)
-{
-	FILE *manifest = fopen(path, "re");
-	uint64_t seed;
-	struct source source = { 0 };
-	unsigned stream;
-
-	if (manifest == NULL)
-		fail_errno("%s", path);
-	if (fscanf(manifest, "seed %" SCNu64, &seed) != 1)
-		fail("%s: no seed", path);
-	while (fscanf(manifest, "%63s %u %" SCNu64 " %" SCNu64, source.address, &stream, &source.least,
-		      &source.bytes) == 4) {
-		if (source_count == source_room) {
-			source_room = source_room ? 2 * source_room : 64;
-			sources = realloc(sources, source_room * sizeof(*sources));
-			if (sources == NULL)
-				fail_errno("memory");
-		}
-		payload_start(&source.payload, seed, stream);
-		sources[source_count++] = source;
-	}
-	if (feof(manifest) == 0)
-		fail("%s: a line is not a manifest's", path);
-	fclose(manifest);
-}
-
-static void sort_sources(void)
-{
-	qsort(sources, source_count, sizeof(*sources), compare_sources);
-	for (size_t i = 1; i < source_count; i++) {
-		if (strcmp(sources[i - 1].address, sources[i].address) == 0)
-			fail("%s is in the manifests twice", sources[i].address);
-	}
-}
+/* ---- the log ---- */
 
 static void map_log(const char *path)
 {
@@ -95,171 +48,132 @@ static void map_log(const char *path)
 		fail_errno("%s", path);
 	if (status.st_size == 0)
 		fail("%s is empty", path);
-	log_start = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, log_fd, 0);
-	if (log_start == MAP_FAILED)
+	input.start = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, log_fd, 0);
+	if (input.start == MAP_FAILED)
 		fail_errno("%s", path);
 	close(log_fd);
-	log_next = log_start;
-	log_end = log_start + status.st_size;
+	input.next = input.start;
+	input.end = input.start + status.st_size;
 }
 
-/* The source whose ADDRESS:PORT, followed by mark, stands at log_next; goes on behind the mark. */
-static struct source *take_address(const char *mark)
+void fail_line(const char *format, ...)
 {
-	const char *end = memmem(log_next, (size_t)(log_end - log_next), mark, strlen(mark));
-	struct source wanted;
-	struct source *found;
+	char what[512];
+	va_list arguments;
 
-	if (end == NULL || end - log_next >= ADDRESS_BYTES)
-		fail_here("no ADDRESS:PORT");
-	memset(&wanted, 0, sizeof(wanted));
-	memcpy(wanted.address, log_next, (size_t)(end - log_next));
-	found = bsearch(&wanted, sources, source_count, sizeof(*sources), compare_sources);
-	if (found == NULL)
-		fail_here("an ADDRESS:PORT that no client had");
-	log_next = end + strlen(mark);
-	return found;
-}
-
-static bool at_announcement(void)
-{
-	size_t length = sizeof(announcement) - 1;
-
-	return (size_t)(log_end - log_next) >= length && !memcmp(log_next, announcement, length);
-}
-
-static void take_announcement(void)
-{
-	struct source *source;
-
-	log_next += sizeof(announcement) - 1;
-	source = take_address("\n");
-	if (source->announced)
-		fail("log: %s is announced twice", source->address);
-	source->announced = true;
-}
-
-/* The log's next bytes as the source's own; returns how many agree with what was sent. */
-static size_t match(struct source *source, const char *from, size_t bytes)
-{
-	uint64_t left = source->bytes - source->found;
-	size_t matched = payload_match(&source->payload, from, bytes < left ? bytes : (size_t)left);
-
-	source->found += matched;
-	return matched;
-}
-
-/*
- * Was the newline at the end of the source's last piece sent, or put in because the output stood in
- * the middle of a line? A line of the payload is never empty: if the next piece starts with a newline,
- * then that one is the payload's.
- */
-static void settle_newline(struct source *source, bool next_is_newline)
-{
-	if (source->newline_pending && !next_is_newline)
-		match(source, "\n", 1);
-	source->newline_pending = false;
-}
-
-/* Where the data that starts here ends: at the next line that does not go on with the payload. */
-static const char *piece_end(void)
-{
-	const char *end = log_next;
-
-	do {
-		end = memchr(end, '\n', (size_t)(log_end - end));
-		end = end ? end + 1 : log_end;
-	} while (end < log_end && *end == 'c');
-	return end;
-}
-
-/*
- * A piece has ended with a newline. One that the payload has not at that place was put in; one that it
- * has may be either, unless it is the whole piece, and only the source's next piece tells.
- */
-static void take_newline(struct source *source, size_t piece_bytes)
-{
-	bool due = source->found < source->bytes && payload_peek(&source->payload) == '\n';
-
-	if (due && piece_bytes > 1)
-		source->newline_pending = true;
-	else if (due)
-		match(source, "\n", 1);
-	else if (piece_bytes == 1 || log_next[-2] == '\n')
-		fail("log, byte %td: a newline that %s did not send", log_next - log_start - 1,
-		     source->address);
-}
-
-/* The data of one source from here to where another takes over. */
-static void take_piece(struct source *source)
-{
-	const char *end = piece_end();
-	size_t bytes = (size_t)(end - log_next);
-	bool newline = end[-1] == '\n';
-	size_t matched;
-
-	if (!source->announced)
-		fail_here("data before its connection was announced");
-	settle_newline(source, *log_next == '\n');
-	matched = match(source, log_next, bytes - newline);
-	if (matched < bytes - newline) {
-		log_next += matched;
-		fail("log, byte %td: not what %s sent as byte %" PRIu64, log_next - log_start,
-		     source->address, source->found);
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	/* It is one line, whatever the log has. */
+	for (char *next = what; *next != '\0'; next++) {
+		if (*next < ' ' || *next > '~')
+			*next = '?';
 	}
-	log_next = end;
-	if (newline)
-		take_newline(source, bytes);
+	fail("log, line %ju: %s", (uintmax_t)input.line, what);
 }
 
-static void split(void)
+bool take_line(struct text *line)
 {
-	const struct source *current = NULL; /* whose data needs no prefix */
+	const char *end;
 
-	while (log_next < log_end) {
-		struct source *source;
-
-		if (at_announcement()) {
-			take_announcement();
-			current = NULL;
-			continue;
-		}
-		if (isdigit((unsigned char)*log_next) == 0 && *log_next != '[')
-			fail_here("a line without its prefix");
-		source = take_address(": ");
-		if (source == current)
-			fail_here("a prefix although the source has not changed");
-		if (log_next == log_end)
-			fail_here("a prefix without data");
-		take_piece(source);
-		current = source;
-	}
+	if (input.next == input.end)
+		return false;
+	input.line++;
+	end = memchr(input.next, '\n', (size_t)(input.end - input.next));
+	line->next = input.next;
+	line->end = end != NULL ? end : input.end;
+	input.next = end != NULL ? end + 1 : input.end;
+	return true;
 }
 
-static void check_all_found(void)
+bool line_is_torn(void)
 {
-	for (size_t i = 0; i < source_count; i++) {
-		struct source *source = &sources[i];
+	return input.next == input.end && input.end[-1] != '\n';
+}
 
-		settle_newline(source, false);
-		if (!source->announced)
-			fail("log: %s is not announced", source->address);
-		if (source->found < source->least)
-			fail("log: %s sent %" PRIu64 " bytes, and %" PRIu64 " are there", source->address,
-			     source->bytes, source->found);
+/* ---- what lines are made of ---- */
+
+bool take_words(struct text *text, const char *words)
+{
+	size_t length = strlen(words);
+
+	if ((size_t)(text->end - text->next) < length || memcmp(text->next, words, length) != 0)
+		return false;
+	text->next += length;
+	return true;
+}
+
+bool take_number(struct text *text, uint64_t *number)
+{
+	const char *start = text->next;
+
+	*number = 0;
+	for (; text->next < text->end && *text->next >= '0' && *text->next <= '9'; text->next++) {
+		if (__builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, (uint64_t)(*text->next - '0'), number))
+			return false;
 	}
+	return text->next > start && (*start != '0' || text->next == start + 1);
+}
+
+bool take_name(struct text *text)
+{
+	const char *start = text->next;
+
+	while (text->next < text->end && ((*text->next >= 'a' && *text->next <= 'z') || *text->next == '_'))
+		text->next++;
+	return text->next > start;
+}
+
+bool is_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	bool bracketed = text[0] == '[' && colon != NULL && colon > text + 1 && colon[-1] == ']';
+	unsigned char binary[sizeof(struct in6_addr)];
+	char host[ADDRESS_BYTES], again[ADDRESS_BYTES];
+	struct text port;
+	uint64_t port_number;
+
+	if (colon == NULL)
+		return false;
+	port = (struct text){ .next = colon + 1, .end = text + strlen(text) };
+	if (!take_number(&port, &port_number) || port.next < port.end || port_number > UINT16_MAX)
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text) - 2 * bracketed, text + bracketed);
+	return inet_pton(bracketed ? AF_INET6 : AF_INET, host, binary) == 1 &&
+	       inet_ntop(bracketed ? AF_INET6 : AF_INET, binary, again, sizeof(again)) != NULL &&
+	       strcmp(host, again) == 0;
+}
+
+/* ---- the command ---- */
+
+static const struct form *find_form(const char *name)
+{
+	for (int i = 0; i < FORMS; i++) {
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	}
+	fail("'%s' is not a form of the log", name);
 }
 
 int logsplit_main(int argc, char *argv[])
 {
-	if (argc < 3)
-		fail("logsplit needs LOG and MANIFEST");
-	for (int i = 2; i < argc; i++)
-		read_manifest(argv[i]);
-	sort_sources();
-	map_log(argv[1]);
-	split();
-	check_all_found();
-	say("%zu connections, %td bytes of log", source_count, log_end - log_start);
+	const char *form_name = forms[0].name;
+	const struct command_option table[] = {
+		OPTION('o', &form_name, 0),
+		OPTION('c', &input.whole_characters, 0),
+		OPTION('u', &input.unfinished, 0),
+		{ .kind = OPTION_END },
+	};
+	char **words = parse_options(argc, argv, table, -2);
+	const struct form *form = find_form(form_name);
+
+	for (char **manifest = words + 1; *manifest != NULL; manifest++)
+		read_manifest(*manifest);
+	sort_sources(form->only_lines);
+	map_log(words[0]);
+	form->split();
+	check_all_found(form->ends && !input.unfinished);
+	say("%zu connections, %td bytes of log", source_count(), input.end - input.start);
 	return 0;
 }

@@ -79,8 +79,9 @@ char **parse_options(int argc, char *argv[], const struct command_option *option
 			option++;
 		take(option, optarg);
 	}
-	if (argc - optind != word_count) {
-		fprintf(stderr, "client: %s needs %d arguments behind its options\n", argv[0], word_count);
+	if (word_count < 0 ? argc - optind < -word_count : argc - optind != word_count) {
+		fprintf(stderr, "client: %s needs %d arguments behind its options\n", argv[0],
+			abs(word_count));
 		exit(2);
 	}
 	return argv + optind;

@@ -44,8 +44,8 @@ struct command_option {
 /* clang-format on */
 
 /*
- * Reads a command's options; argv[0] is its name. Returns the words that follow them, which must be so many,
- * or writes what was wrong and exits 2.
+ * Reads a command's options; argv[0] is its name. Returns the words that follow them, which must be so many, or with
+ * a negative number at least as many, or writes what was wrong and exits 2.
  */
 char **parse_options(int argc, char *argv[], const struct command_option *options, int word_count);
 

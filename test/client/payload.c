@@ -9,10 +9,7 @@
 #include <string.h>
 
 #include "client.h"
-
-enum { LETTERS = 4096, SLICE_MAX = 180 };
-
-static char letters[LETTERS + SLICE_MAX];
+#include "kinds.h"
 
 uint64_t random_next(uint64_t *state)
 {
@@ -28,38 +25,30 @@ uint64_t random_below(uint64_t *state, uint64_t limit)
 	return random_next(state) % limit;
 }
 
-static void fill_letters(void)
+enum payload_kind payload_kind(const char *name)
 {
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:.";
-	uint64_t state = 1;
+	unsigned kind = 0;
 
-	for (size_t i = 0; i < sizeof(letters); i++)
-		letters[i] = alphabet[random_below(&state, 64)];
+	while (name != NULL && kind_names[kind] != NULL && strcmp(kind_names[kind], name) != 0)
+		kind++;
+	if (kind_names[kind] == NULL)
+		fail("'%s' is not a kind of payload", name);
+	return (enum payload_kind)kind;
 }
 
-/* Short and long lines in turn, so that many fit one record and one fits no record's end. */
 static void make_line(struct payload *payload)
 {
-	uint64_t state = payload->seed ^ ((uint64_t)payload->stream << 40) ^ payload->line_number;
-	uint64_t random = random_next(&state);
-	size_t slice = (random >> 16) % (random & 1 ? SLICE_MAX : 20);
-	int head = snprintf(payload->line, sizeof(payload->line), "c%u l%" PRIu64 " ", payload->stream,
-			    payload->line_number);
-
-	memcpy(payload->line + head, letters + (random >> 32) % LETTERS, slice);
-	payload->length = (size_t)head + slice;
-	payload->line[payload->length++] = ';';
-	payload->line[payload->length++] = '\n';
+	payload->length = kind_line(payload);
 	payload->position = 0;
 }
 
-void payload_start(struct payload *payload, uint64_t seed, unsigned stream)
+void payload_start(struct payload *payload, enum payload_kind kind, uint64_t seed, unsigned stream)
 {
-	if (!letters[0])
-		fill_letters();
+	payload->kind = kind;
 	payload->seed = seed;
 	payload->stream = stream;
 	payload->line_number = 0;
+	kind_start(payload);
 	make_line(payload);
 }
 
@@ -87,6 +76,18 @@ void payload_take(struct payload *payload, char *to, size_t bytes)
 		memcpy(to, payload->line + payload->position, part);
 		advance(payload, part);
 		to += part;
+		bytes -= part;
+	}
+}
+
+void payload_skip(struct payload *payload, uint64_t bytes)
+{
+	while (bytes > 0) {
+		size_t part = payload->length - payload->position;
+
+		if (part > bytes)
+			part = (size_t)bytes;
+		advance(payload, part);
 		bytes -= part;
 	}
 }
@@ -129,14 +130,14 @@ size_t payload_match(struct payload *payload, const char *from, size_t bytes)
 	return matched;
 }
 
-FILE *manifest_create(const char *path, uint64_t seed)
+FILE *manifest_create(const char *path, enum payload_kind kind, uint64_t seed)
 {
 	FILE *manifest;
 
 	if (path == NULL)
 		return NULL;
 	manifest = fopen(path, "we");
-	if (manifest == NULL || fprintf(manifest, "seed %" PRIu64 "\n", seed) < 0)
+	if (manifest == NULL || fprintf(manifest, "seed %" PRIu64 " %s\n", seed, kind_names[kind]) < 0)
 		fail_errno("%s", path);
 	return manifest;
 }

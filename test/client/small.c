@@ -1,5 +1,5 @@
 /*
- * The small commands of the test client: pingpong, hold, reset, oob, nonblock.
+ * The small commands of the test client: pingpong, payload, hold, reset, oob, nonblock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +28,12 @@ struct ping {
 	char line[PAYLOAD_LINE_BYTES];
 };
 
-static void ping_open(struct ping *ping, const struct target *target, uint64_t seed, unsigned stream)
+static void ping_open(struct ping *ping, const struct target *target, enum payload_kind kind, uint64_t seed,
+		      unsigned stream)
 {
 	ping->socket_fd = target_connect(target, false, 0);
 	ping->stream = stream;
-	payload_start(&ping->payload, seed, stream);
+	payload_start(&ping->payload, kind, seed, stream);
 }
 
 static void ping_send(struct ping *ping)
@@ -62,7 +63,7 @@ static void ping_close(struct ping *ping, FILE *manifest)
 }
 
 /* So many of them, opened one after another. */
-static struct ping *open_pings(const char *address, unsigned count, uint64_t seed)
+static struct ping *open_pings(const char *address, unsigned count, enum payload_kind kind, uint64_t seed)
 {
 	struct ping *pings = allocate(count, sizeof(*pings));
 	struct target target;
@@ -70,7 +71,7 @@ static struct ping *open_pings(const char *address, unsigned count, uint64_t see
 	target_parse(&target, address);
 	raise_descriptor_limit();
 	for (unsigned i = 0; i < count; i++)
-		ping_open(&pings[i], &target, seed, i);
+		ping_open(&pings[i], &target, kind, seed, i);
 	return pings;
 }
 
@@ -94,15 +95,20 @@ int pingpong_main(int argc, char *argv[])
 {
 	unsigned rounds = 1000, count = 1, most_msecs = PING_MSECS;
 	uint64_t seed = 1;
-	const char *manifest_path = NULL;
+	const char *manifest_path = NULL, *kind_name = NULL;
 	const struct command_option table[] = {
-		OPTION('n', &rounds, 10000000),    OPTION('k', &count, 10000),
-		OPTION('s', &seed, UINT64_MAX),    OPTION('m', &manifest_path, 0),
-		OPTION('t', &most_msecs, 1000000), { .kind = OPTION_END },
+		OPTION('n', &rounds, 10000000),
+		OPTION('k', &count, 10000),
+		OPTION('s', &seed, UINT64_MAX),
+		OPTION('m', &manifest_path, 0),
+		OPTION('t', &most_msecs, 1000000),
+		OPTION('y', &kind_name, 0),
+		{ .kind = OPTION_END },
 	};
 	char **words = parse_options(argc, argv, table, 1);
-	FILE *manifest = manifest_create(manifest_path, seed);
-	struct ping *pings = open_pings(words[0], count, seed);
+	enum payload_kind kind = payload_kind(kind_name);
+	FILE *manifest = manifest_create(manifest_path, kind, seed);
+	struct ping *pings = open_pings(words[0], count, kind, seed);
 	int64_t worst_usecs = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
@@ -118,6 +124,35 @@ int pingpong_main(int argc, char *argv[])
 	manifest_close(manifest);
 	free(pings);
 	say("%u rounds of %u, the slowest took %" PRId64 " us", rounds, count, worst_usecs);
+	return 0;
+}
+
+/* client payload: writes the beginning of a stream, that is, what a sending command would send on it. */
+int payload_main(int argc, char *argv[])
+{
+	unsigned stream = 0;
+	uint64_t seed = 1, left = 65536;
+	const char *kind_name = NULL;
+	const struct command_option table[] = {
+		OPTION('b', &left, UINT64_MAX), OPTION('i', &stream, UINT32_MAX),
+		OPTION('s', &seed, UINT64_MAX), OPTION('y', &kind_name, 0),
+		{ .kind = OPTION_END },
+	};
+	struct payload payload;
+	char bytes[PAYLOAD_LINE_BYTES];
+
+	parse_options(argc, argv, table, 0);
+	payload_start(&payload, payload_kind(kind_name), seed, stream);
+	while (left > 0) {
+		size_t part = left < sizeof(bytes) ? (size_t)left : sizeof(bytes);
+
+		payload_take(&payload, bytes, part);
+		left -= part;
+		if (fwrite(bytes, 1, part, stdout) != part)
+			fail_errno("stdout");
+	}
+	if (fflush(stdout) != 0)
+		fail_errno("stdout");
 	return 0;
 }
 
@@ -137,7 +172,7 @@ int hold_main(int argc, char *argv[])
 		{ .kind = OPTION_END },
 	};
 	char **words = parse_options(argc, argv, table, 1);
-	struct ping *pings = open_pings(words[0], count, 1);
+	struct ping *pings = open_pings(words[0], count, PAYLOAD_LINES, 1);
 
 	for (unsigned i = 0; i < count; i++) {
 		if (reset)
@@ -193,7 +228,7 @@ int reset_main(int argc, char *argv[])
 	for (unsigned i = 0; i < count; i++) {
 		struct ping ping = { 0 };
 
-		ping_open(&ping, &target, 1, i);
+		ping_open(&ping, &target, PAYLOAD_LINES, 1, i);
 		reset_on_close(ping.socket_fd);
 		reach_state(&ping, words[1]);
 		close(ping.socket_fd);
@@ -232,8 +267,8 @@ int oob_main(int argc, char *argv[])
 	size_t under_way = 0;
 
 	target_parse(&target, words[0]);
-	ping_open(&ping, &target, seed, 0);
-	payload_start(&back, seed, 0);
+	ping_open(&ping, &target, PAYLOAD_LINES, seed, 0);
+	payload_start(&back, PAYLOAD_LINES, seed, 0);
 	for (unsigned round = 0; round < rounds; round++) {
 		ping.length = payload_take_line(&ping.payload, ping.line);
 		under_way += ping.length;

@@ -34,6 +34,7 @@ static const struct command_option table[] = {
 	OPTION('w', &window, UINT64_MAX), /* the most that may be sent and not yet back */
 	OPTION('s', &traffic.seed, UINT64_MAX),
 	OPTION('m', &traffic.manifest_path, 0),
+	OPTION('y', &traffic.kind_name, 0),
 	{ .kind = OPTION_END },
 };
 

@@ -18,7 +18,8 @@
 #include "payload.h"
 
 enum {
-	LANDMARK_BYTES = 16,    /* enough of the payload to know the place again */
+	LANDMARK_BYTES = 16,    /* enough of the payload's lines to know the place again */
+	LANDMARK_MOST = 256,    /* enough of any kind */
 	TAIL_PART_BYTES = 4096, /* sent at once while it reads, less than it reads at once */
 };
 
@@ -26,11 +27,12 @@ static uint64_t blind_bytes = 24 << 20; /* to send without reading */
 static uint64_t tail_bytes;             /* to send while reading */
 static uint64_t seed = 1;
 static bool exact;
-static const char *manifest_path;
+static const char *manifest_path, *kind_name;
 
 static const struct command_option table[] = {
 	OPTION('x', &exact, 0),         OPTION('b', &blind_bytes, 1 << 30), OPTION('t', &tail_bytes, 1 << 30),
-	OPTION('s', &seed, UINT64_MAX), OPTION('m', &manifest_path, 0),     { .kind = OPTION_END },
+	OPTION('s', &seed, UINT64_MAX), OPTION('m', &manifest_path, 0),     OPTION('y', &kind_name, 0),
+	{ .kind = OPTION_END },
 };
 
 static int socket_fd;
@@ -74,12 +76,19 @@ static const char *send_blindly(void)
 	return "sent";
 }
 
-/* Finds the place in the payload from which the echo goes on after a gap. */
+/*
+ * Finds the place in the payload from which the echo goes on after a gap; by much of what came, for less may be
+ * there more than once, or by little, for the next gap may be near.
+ */
 static void skip_gap(const char *bytes, size_t count)
 {
-	size_t landmark = count < LANDMARK_BYTES ? count : LANDMARK_BYTES;
+	size_t landmark = count < LANDMARK_MOST ? count : LANDMARK_MOST;
 	const char *found = memmem(payload + place, sent - place, bytes, landmark);
 
+	while (found == NULL && landmark > LANDMARK_BYTES) {
+		landmark = landmark / 2 > LANDMARK_BYTES ? landmark / 2 : LANDMARK_BYTES;
+		found = memmem(payload + place, sent - place, bytes, landmark);
+	}
 	if (exact || found == NULL)
 		fail("byte %" PRIu64 " of the echo is not what was sent as byte %" PRIu64, received, place);
 	place = (uint64_t)(found - payload);
@@ -149,14 +158,15 @@ static void read_what_arrived(void)
 int stuck_main(int argc, char *argv[])
 {
 	char **words = parse_options(argc, argv, table, 1);
-	FILE *manifest = manifest_create(manifest_path, seed);
+	enum payload_kind kind = payload_kind(kind_name);
+	FILE *manifest = manifest_create(manifest_path, kind, seed);
 	struct target target;
 	struct payload source;
 	char address[ADDRESS_BYTES];
 	const char *how;
 
 	target_parse(&target, words[0]);
-	payload_start(&source, seed, 0);
+	payload_start(&source, kind, seed, 0);
 	payload = allocate(1, blind_bytes + tail_bytes);
 	payload_take(&source, payload, blind_bytes + tail_bytes);
 	socket_fd = target_connect(&target, false, 0);

@@ -12,6 +12,7 @@
  *     -w  the most that may be sent on one connection and not yet back
  *     -k  the most KiB that are sent on all of them together in a second
  *     -p  so many percent of the segments that the server sends are lost on their way
+ *     -y  the kind of payload
  *
  * It says "all echo" once each has had something back, and in the end how much there was and the worst
  * gap: the longest time that a client that waited for its echo got nothing. A line of the manifest
@@ -61,6 +62,7 @@ static const struct command_option table[] = {
 	OPTION('p', &loss_percent, 50),
 	OPTION('s', &traffic.seed, UINT64_MAX),
 	OPTION('m', &traffic.manifest_path, 0),
+	OPTION('y', &traffic.kind_name, 0),
 	{ .kind = OPTION_END },
 };
 
