@@ -151,7 +151,7 @@ fault:
 # --- running ---
 
 # Debian's names of what the tests need besides a compiler.
-TEST_PACKAGES := bats netcat-openbsd socat strace valgrind procps util-linux
+TEST_PACKAGES := bats netcat-openbsd socat jq strace valgrind procps util-linux
 
 # What the scripts under test/ get to know.
 TEST_ENVIRONMENT = BUILD='$(BUILD)' ECHOD='$(CURDIR)/$(BINARY)' TEST_PROGRAMS='$(CURDIR)/$(OUT)/test' \

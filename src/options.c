@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/diag.h"
@@ -24,9 +25,10 @@ enum {
 	DEFAULT_PORT = 1234,
 	HELP_COLUMN = 31, /* where the text on an option starts in a line of --help */
 	HELP_LINES_MAX = 2,
-	WORDS_MAX = 3,    /* words that one option can choose from */
+	WORDS_MAX = 5,    /* words that one option can choose from */
 	OPERAND = 1,      /* what getopt_long() has for a letter of a word that is no option ... */
 	OPERAND_IS = 'l', /* ... and the option whose value it is */
+	LOG_BYTES = 256,  /* from here on options have no letter */
 };
 
 /* One option; what its `take` has no use for is left out. */
@@ -38,10 +40,16 @@ struct row {
 	/* Takes the value over; OPTIONS_RUN to go on. */
 	enum options_result (*take)(const struct row *row, const char *value, struct options *options);
 	size_t field;                 /* offset in struct options of what it sets */
+	const char *words[WORDS_MAX]; /* each stands for its index, the value of an enum */
 	unsigned max;                 /* of a number */
 	bool flag;                    /* what a flag sets its field to */
-	const char *words[WORDS_MAX]; /* each stands for its index, the value of an enum */
+	bool or_none;                 /* of a size 0 is taken, too */
 };
+
+static bool has_letter(const struct row *row)
+{
+	return row->letter < LOG_BYTES;
+}
 
 static void *field_of(const struct row *row, struct options *options)
 {
@@ -85,10 +93,13 @@ static enum options_result take_size(const struct row *row, const char *value, s
 		{ "m", 1 << 20 }, { "G", 1 << 30 }, { "g", 1 << 30 }, { NULL, 0 },
 	};
 	uint64_t *bytes = field_of(row, options);
+	char expected[sizeof("a size from 1 to 1024G (a number, then K, M, G or nothing)")];
 
-	if (!read_quantity(value, units, SIZE_BYTES_MAX, bytes) || *bytes == 0)
-		return refuse(row, value, "a size from 1 to 1024G (a number, then K, M, G or nothing)");
-	return OPTIONS_RUN;
+	if (read_quantity(value, units, SIZE_BYTES_MAX, bytes) && (*bytes > 0 || row->or_none))
+		return OPTIONS_RUN;
+	snprintf(expected, sizeof(expected), "a size from %d to 1024G (a number, then K, M, G or nothing)",
+		 row->or_none ? 0 : 1);
+	return refuse(row, value, expected);
 }
 
 static enum options_result take_time(const struct row *row, const char *value, struct options *options)
@@ -217,8 +228,19 @@ static const struct row table[] = {
 	  .take = take_time, FIELD(drain_timeout_msecs) },
 	{ 'n', "no-echo", NULL, { "log only, send nothing back" },
 	  .take = take_flag, FIELD(echo), .flag = false },
-	{ 'o', "output", "FORM", { "tagged (ADDRESS:PORT where the source changes) or", "plain (tagged)" },
-	  .take = take_word, FIELD(output), .words = { [OUTPUT_TAGGED] = "tagged", [OUTPUT_PLAIN] = "plain" } },
+	{ 'o', "output", "FORM",
+	  { "tagged (ADDRESS:PORT where the source changes),", "plain, escaped, hex or json (tagged)" },
+	  .take = take_word, FIELD(output),
+	  .words = { [OUTPUT_TAGGED] = "tagged", [OUTPUT_PLAIN] = "plain", [OUTPUT_ESCAPED] = "escaped",
+		     [OUTPUT_HEX] = "hex", [OUTPUT_JSON] = "json" } },
+	{ 'L', "when-log-stalls", "WHAT",
+	  { "while the log does not move: wait or drop (wait)" },
+	  .take = take_word, FIELD(when_log_stalls),
+	  .words = { [LOG_STALLS_WAIT] = "wait", [LOG_STALLS_DROP] = "drop" } },
+	{ LOG_BYTES, "log-bytes", "SIZE", { "log only the first bytes of each connection (all)" },
+	  .take = take_size, FIELD(log_bytes), .or_none = true },
+	{ 'E', "skip-empty", NULL, { "connections that send nothing are not logged" },
+	  .take = take_flag, FIELD(skip_empty), .flag = true },
 	{ 'q', "quiet", NULL, { "no start-up line" }, .take = take_flag, FIELD(quiet), .flag = true },
 	{ 'v', "verbose", NULL, { "a line for each connection closed" },
 	  .take = take_flag, FIELD(verbose), .flag = true },
@@ -232,14 +254,16 @@ enum { ROWS = sizeof(table) / sizeof(table[0]) };
 static enum options_result show_help(const struct row *row, const char *value, struct options *options)
 {
 	(void)value, (void)options;
-	puts("Usage: echod [-hnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
-	     "             [-l [ADDRESS:]PORT]... [-o FORM] [-w N] [[ADDRESS:]PORT]...\n"
+	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
+	     "             [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-w N]\n"
+	     "             [--log-bytes=SIZE] [[ADDRESS:]PORT]...\n"
 	     "A TCP echo server that writes everything it receives to standard output.\n"
 	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {
-		int column =
-			printf("  -%c, --%s%s%s", row->letter, row->name, row->value_name != NULL ? "=" : "",
-			       row->value_name != NULL ? row->value_name : "");
+		int column = has_letter(row) ? printf("  -%c, ", row->letter) : printf("      ");
+
+		column += printf("--%s%s%s", row->name, row->value_name != NULL ? "=" : "",
+				 row->value_name != NULL ? row->value_name : "");
 
 		for (int i = 0; i < HELP_LINES_MAX && row->help[i] != NULL; i++, column = 0)
 			printf("%*s%s\n", HELP_COLUMN - column, "", row->help[i]);
@@ -265,6 +289,16 @@ static unsigned processors(void)
 	return count < OPTIONS_WORKERS_MAX ? (unsigned)count : OPTIONS_WORKERS_MAX;
 }
 
+/* Are standard output and standard error one file, or one terminal? */
+static bool outputs_are_one(void)
+{
+	struct stat output, error;
+
+	return fstat(STDOUT_FILENO, &output) == 0 && fstat(STDERR_FILENO, &error) == 0 &&
+	       output.st_dev == error.st_dev && output.st_ino == error.st_ino &&
+	       output.st_rdev == error.st_rdev;
+}
+
 static void set_defaults(struct options *options)
 {
 	*options = (struct options){
@@ -274,6 +308,8 @@ static void set_defaults(struct options *options)
 		.drain_timeout_msecs = 10 * 1000,
 		.echo = true,
 		.output = OUTPUT_TAGGED,
+		.log_bytes = UINT64_MAX,
+		.messages_in_log = outputs_are_one(),
 	};
 }
 
@@ -332,11 +368,26 @@ static void list_options(char *letters, struct option *names)
 	for (const struct row *row = table; row < table + ROWS; row++) {
 		bool has_value = row->value_name != NULL;
 
-		*letters++ = (char)row->letter;
-		if (has_value)
+		if (has_letter(row))
+			*letters++ = (char)row->letter;
+		if (has_letter(row) && has_value)
 			*letters++ = ':';
 		*names++ = (struct option){ row->name, has_value, NULL, row->letter };
 	}
+}
+
+/* What is left out of the log must be told, which this form cannot. */
+static enum options_result check_plain(const struct options *options)
+{
+	if (options->output != OUTPUT_PLAIN)
+		return OPTIONS_RUN;
+	if (options->log_bytes != UINT64_MAX)
+		diag("--log-bytes: --output=plain could not say what is left out");
+	else if (options->when_log_stalls == LOG_STALLS_DROP)
+		diag("--when-log-stalls=drop: --output=plain could not say what is left out");
+	else
+		return OPTIONS_RUN;
+	return OPTIONS_WRONG;
 }
 
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
@@ -358,6 +409,10 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
 	}
 	for (; result == OPTIONS_RUN && optind < argc; optind++) /* what is behind "--" */
 		result = take_listen(find_row(OPERAND_IS), argv[optind], options);
+	if (result == OPTIONS_RUN)
+		result = check_plain(options);
+	if (options->output == OUTPUT_TAGGED && isatty(STDOUT_FILENO))
+		options->output = OUTPUT_TERMINAL;
 	if (options->listen_count == 0) {
 		options->listen[0] = (struct listen_at){ .any = true, .address.port = DEFAULT_PORT };
 		options->listen_count = 1;

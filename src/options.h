@@ -24,10 +24,20 @@ enum when_full {
 	WHEN_FULL_CLOSE, /* the connection is closed */
 };
 
+/* What is done while the log does not move. */
+enum when_log_stalls {
+	LOG_STALLS_WAIT, /* nothing is received, and so nothing is lost */
+	LOG_STALLS_DROP, /* after a moment the echo goes on, and what is received is left out of the log */
+};
+
 /* How the log is written to standard output. */
 enum output_form {
-	OUTPUT_TAGGED, /* each change of source is marked with ADDRESS:PORT */
-	OUTPUT_PLAIN,  /* bytes as they came */
+	OUTPUT_TAGGED,   /* each change of source is marked with ADDRESS:PORT */
+	OUTPUT_PLAIN,    /* bytes as they came */
+	OUTPUT_ESCAPED,  /* lines of text, each with its source */
+	OUTPUT_HEX,      /* a hex dump, each line with its source and its place */
+	OUTPUT_JSON,     /* an object a line */
+	OUTPUT_TERMINAL, /* OUTPUT_TAGGED on a terminal, which does not see what clients could harm it with */
 };
 
 /* One --listen or one operand: an address with a port, or a port on every address. */
@@ -48,9 +58,26 @@ struct options {
 	int drain_timeout_msecs; /* how long a shutdown waits for clients, 0 or more */
 	bool echo;
 	enum output_form output;
+	uint64_t log_bytes; /* of each connection's stream that go into the log: its first ones */
+	enum when_log_stalls when_log_stalls;
+	bool skip_empty; /* connections that send nothing are not in the log */
 	bool quiet;
 	bool verbose;
+	bool messages_in_log; /* stderr is where the log goes: messages stand on lines of their own in it */
 };
+
+/* Does the log show when something happened? */
+static inline bool options_show_times(const struct options *options)
+{
+	return options->output == OUTPUT_JSON;
+}
+
+/* Does the log show, or need to know, that a connection has ended? */
+static inline bool options_show_ends(const struct options *options)
+{
+	return options->output != OUTPUT_PLAIN &&
+	       (options->output != OUTPUT_TAGGED || options->log_bytes != UINT64_MAX);
+}
 
 enum options_result {
 	OPTIONS_RUN,    /* *options is filled in */

@@ -161,14 +161,14 @@ accepted() {
 	done
 }
 
-@test "--output takes tagged, plain and nothing else" {
+@test "--output takes a form of the log and nothing else" {
 	local value
-	for value in tagged plain; do
+	for value in tagged plain escaped hex json; do
 		accepted --output="$value"
 		accepted -o "$value"
 	done
-	for value in '' Plain 'plain ' ' plain' plainly tag json; do
-		refused "--output: '$value' is not tagged or plain" --output="$value"
+	for value in '' Plain 'plain ' ' plain' plainly tag terminal; do
+		refused "--output: '$value' is not tagged, plain, escaped, hex or json" --output="$value"
 	done
 }
 
@@ -209,7 +209,7 @@ accepted() {
 }
 
 @test "a wrong value cannot break or forge a line of stderr" {
-	refused "--output: 'a?echod: listening?[2J' is not tagged or plain" --output=$'a\nechod: listening\e[2J'
+	refused "--output: 'a?echod: listening?[2J' is not tagged, plain, escaped, hex or json" --output=$'a\nechod: listening\e[2J'
 }
 
 @test "a wrong value of any length gives one line of at most 1,024 bytes" {
@@ -243,11 +243,14 @@ accepted() {
 		d drain-timeout
 		n no-echo
 		o output
+		L when-log-stalls
+		E skip-empty
 		q quiet
 		v verbose
 		h help
 		V version
 	OPTIONS
+	grep -q -- '^      --log-bytes=' out
 	cp out long
 	echod -h
 	[ "$status" -eq 0 ]
@@ -272,6 +275,7 @@ accepted() {
 			return 1
 		}
 	done < <(sed -n 's/^  -\([A-Za-z]\), --.*/\1/p' out)
+	[[ $usage =~ \[--log-bytes=SIZE\] ]]
 }
 
 @test "the manual page has every option that --help names" {
@@ -284,7 +288,8 @@ accepted() {
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
-	[ "$count" -eq 13 ]
+	[ "$count" -eq 15 ]
+	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }
 
 @test "--help refers to the section that the manual page is in" {

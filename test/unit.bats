@@ -27,8 +27,12 @@ unit() {
 	unit record
 }
 
-@test "the log's prefixes: where a line is ended and a source named" {
-	unit text
+@test "UTF-8: what is a character, what is unsafe to show, what may yet become a character" {
+	unit utf8
+}
+
+@test "the log's forms: what records look like in each, and none is longer than it may be" {
+	unit forms
 }
 
 @test "no unit test is left out here" {

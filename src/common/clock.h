@@ -22,6 +22,15 @@ static inline uint64_t clock_usecs(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* What calendars go by, microseconds since 1970 (CLOCK_REALTIME); it may be put back. */
+static inline uint64_t clock_calendar_usecs(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static inline uint64_t clock_msecs(void)
 {
 	return clock_usecs() / 1000;

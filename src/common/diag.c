@@ -18,13 +18,20 @@
 #include "common/clock.h"
 
 enum {
-	LINE_BYTES_MAX = 1024, /* with "echod: " and the newline */
-	ATTEMPTS_MAX = 8,      /* a call that a signal interrupts is repeated so many times */
+	ATTEMPTS_MAX = 8, /* a call that a signal interrupts is repeated so many times */
 	SELDOM_MSECS = 10000,
 };
 
-static const char prefix[] = "echod: ";
 static const char cut_mark[] = "...";
+
+static diag_route *offer;
+static const void *offer_context;
+
+void diag_through(diag_route *route, const void *context)
+{
+	offer = route;
+	offer_context = context;
+}
 
 /*
  * Has stderr room for a line? A reader that is gone counts as no room: writing would raise SIGPIPE. If that
@@ -45,6 +52,8 @@ static bool stderr_has_room(void)
 
 static void write_line(const char *line, size_t length)
 {
+	if (offer != NULL && offer(offer_context, line, length))
+		return;
 	if (!stderr_has_room())
 		return;
 	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -80,12 +89,12 @@ static void hide_control_characters(char *text, size_t length)
 /* Writes prefix, message, separator and reason as one line; a message that is too long is cut, not the reason. */
 static void write_message(const char *separator, const char *reason, const char *format, va_list arguments)
 {
-	char line[LINE_BYTES_MAX + 1];
+	char line[DIAG_LINE_BYTES + 1];
 	size_t tail = strlen(separator) + strlen(reason) + strlen("\n");
-	size_t length = strlen(prefix);
+	size_t length = strlen(DIAG_PREFIX);
 
-	memcpy(line, prefix, length);
-	length += format_message(line + length, LINE_BYTES_MAX - tail - length, format, arguments);
+	memcpy(line, DIAG_PREFIX, length);
+	length += format_message(line + length, DIAG_LINE_BYTES - tail - length, format, arguments);
 	length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s", separator, reason);
 	hide_control_characters(line, length);
 	line[length++] = '\n';

@@ -8,10 +8,16 @@
 #ifndef ECHOD_DIAG_H
 #define ECHOD_DIAG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#define DIAG_PREFIX "echod: "
+
+enum { DIAG_LINE_BYTES = 1024 }; /* at most, with "echod: " and the newline */
+
 /*
- * Writes "echod: " and the formatted message, a line of at most 1,024 bytes, to stderr.
+ * Writes DIAG_PREFIX and the formatted message, a line of at most DIAG_LINE_BYTES, to stderr.
  * Keeps errno. Control characters in the message come out as '?', so that no argument can break or
  * forge a line.
  */
@@ -25,5 +31,14 @@ void diag_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * *next_at keeps (an instant of clock.h; 0 at first).
  */
 void diag_errno_seldom(uint64_t *next_at, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes over a line with its newline, to be shown by other means; false: it cannot, and stderr is to have it. */
+typedef bool diag_route(const void *context, const char *line, size_t length);
+
+/*
+ * From now on each message of this process is offered to the route first, with this context; NULL: none is, as at
+ * first. A fork inherits it.
+ */
+void diag_through(diag_route *route, const void *context);
 
 #endif

@@ -3,14 +3,19 @@
 
 #include <string.h>
 
-size_t record_fit(size_t left, size_t wanted, size_t *padding)
+size_t record_fit(size_t left, size_t wanted)
 {
 	size_t room = left - sizeof(struct record);
-	size_t length = wanted < room ? wanted : room;
 
-	/* The next record needs a header and at least one byte. */
-	*padding = room - length <= sizeof(struct record) ? room - length : 0;
-	return length;
+	room -= room % RECORD_LINE_BYTES;
+	return wanted < room ? wanted : room;
+}
+
+size_t record_padding(size_t left, size_t length)
+{
+	size_t behind = left - sizeof(struct record) - length;
+
+	return behind < sizeof(struct record) + RECORD_NOTE_MAX_BYTES ? behind : 0;
 }
 
 size_t record_bytes(const struct record *record)
@@ -20,10 +25,24 @@ size_t record_bytes(const struct record *record)
 
 static bool is_sound(const struct record *record)
 {
-	if (record->type == RECORD_OPEN)
+	switch (record->type) {
+	case RECORD_OPEN:
+		return record->length == 0 || record->length == sizeof(struct record_open);
+	case RECORD_DATA:
+		return record->length > 0 && record->length <= RECORD_PAYLOAD_MAX_BYTES;
+	case RECORD_LOST:
+		return record->length == sizeof(struct record_lost);
+	case RECORD_CLOSE:
+		return record->length == sizeof(struct record_close);
+	case RECORD_START:
+		return record->length == sizeof(uint32_t);
+	case RECORD_STOP:
 		return record->length == 0;
-	return record->type == RECORD_DATA && record->length > 0 &&
-	       record->length <= RECORD_PAYLOAD_MAX_BYTES;
+	case RECORD_MESSAGE:
+		return record->length > 0 && record->length <= RECORD_MESSAGE_MAX_BYTES;
+	default:
+		return false;
+	}
 }
 
 enum record_find record_find(struct record *record, const uint8_t *at, size_t available, uint64_t key)

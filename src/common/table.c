@@ -1,6 +1,8 @@
 /* The table's layout; the master and the workers use it. See table.h. */
 #include "common/table.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -87,6 +89,40 @@ uint64_t slot_queued(const struct slot *slot)
 uint64_t slot_backlog(const struct slot *slot)
 {
 	return slot_queued(slot) - committed(&slot->sent);
+}
+
+static uint64_t unacknowledged(const struct slot *slot, int fd)
+{
+	uint64_t sent = committed(&slot->sent);
+	int bytes;
+
+	if (!slot_has(slot, SLOT_CUT) || ioctl(fd, SIOCOUTQ, &bytes) != 0)
+		return 0;
+	if (bytes > 0 && slot_has(slot, SLOT_SHUT))
+		bytes--; /* our FIN, which counts as a byte */
+	return (uint64_t)bytes < sent ? (uint64_t)bytes : sent;
+}
+
+void slot_end(struct slot *slot, int fd)
+{
+	if (slot_has(slot, SLOT_ENDED))
+		return;
+	commit(&slot->unacked, unacknowledged(slot, fd));
+	slot_set(slot, SLOT_ENDED);
+}
+
+uint64_t slot_echoed(const struct slot *slot)
+{
+	return committed(&slot->sent) - committed(&slot->unacked);
+}
+
+uint64_t slot_dropped(const struct slot *slot, bool echo)
+{
+	uint64_t received = committed(&slot->received);
+	uint64_t echoed = slot_echoed(slot);
+
+	/* A damaged slot may say that it sent more than it received. */
+	return echo && received > echoed ? received - echoed : 0;
 }
 
 bool slot_ring_is_sound(struct part *part, struct slot *slot)

@@ -43,6 +43,10 @@ enum slot_flag {
 	SLOT_DROPPING = 1 << 4,  /* the user was told that the echo buffer was full */
 	SLOT_CUT = 1 << 5,       /* closed by echod before its peer was done */
 	SLOT_DAMAGED = 1 << 6,   /* its counters contradict each other */
+	SLOT_OVERFULL = 1 << 7,  /* it was cut because its echo buffer was full */
+	SLOT_FAILED = 1 << 8,    /* what broke it was no reset by its peer */
+	SLOT_ENDED = 1 << 9,     /* nothing more happens to it; what it came to is known */
+	SLOT_TOUCHED = 1 << 10,  /* bytes may have been received before its opening was in the pipe */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX
@@ -54,6 +58,10 @@ struct slot {
 	_Atomic uint64_t echo_limit; /* received bytes from here on are not echoed; worker, at shutdown */
 	_Atomic uint64_t ring_base;  /* stream position at the ring's first byte; worker, while it is empty */
 	_Atomic uint64_t ring_held;  /* bytes of ring memory taken from the budget, whole pages; worker */
+	_Atomic uint64_t gap;     /* 0, or one more than where the log has not been told of bytes; worker */
+	_Atomic uint64_t unacked; /* bytes sent that its peer had not acknowledged at the end; worker */
+	_Atomic uint64_t time_usecs; /* of its latest record; worker, if a form of the log shows it */
+	uint64_t opened_at_usecs;    /* clock_usecs() when it was accepted; master */
 	_Atomic uint32_t state;      /* enum slot_state */
 	_Atomic uint32_t flags;      /* enum slot_flag; worker */
 	uint32_t generation;         /* how many connections this slot has had; master */
@@ -72,6 +80,7 @@ struct chunk {
 	uint64_t position;      /* in the batch, of its first record */
 	uint64_t offset;        /* of its first byte in what the connection received */
 	uint64_t queued_before; /* bytes admitted to the echo before it */
+	uint64_t time_usecs;    /* when it was claimed; 0 if no form of the log shows it */
 };
 
 enum {
@@ -130,6 +139,16 @@ struct ring slot_ring(struct part *part, struct slot *slot);
 
 /* Bytes admitted to the echo so far. */
 uint64_t slot_queued(const struct slot *slot);
+
+/*
+ * Notes that nothing more happens on a slot's connection, fd; once for all. What the socket of one that was
+ * cut still holds was not echoed: its end destroys it, as a rule, at the latest when the peer sends more.
+ */
+void slot_end(struct slot *slot, int fd);
+
+/* Bytes that were echoed, and bytes that were received and are not, of a slot that has ended. */
+uint64_t slot_echoed(const struct slot *slot);
+uint64_t slot_dropped(const struct slot *slot, bool echo);
 
 /* Bytes that wait in the ring. */
 uint64_t slot_backlog(const struct slot *slot);

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 #include "logger/desk.h"
-#include "options.h"
+#include "logger/form.h"
 
 /* What the records must be like, and how they are to look. */
 struct decider {
 	uint64_t key;   /* of the records */
 	uint32_t slots; /* of the table */
-	enum output_form form;
+	const struct form *form;
 };
 
 /* Decides all whole records in the desk's buffer; false if something there cannot be a record. */

@@ -25,7 +25,10 @@ enum {
 /* How far a connection's stream has been logged. */
 struct source {
 	uint64_t next;       /* offset of the first byte not had yet */
+	uint64_t lost;       /* of those that were had, bytes that were left out */
 	uint32_t generation; /* of the slot; 0: it has had no connection */
+	uint8_t held[3]; /* of bytes that were had but not shown: the beginning of a character, and zeros */
+	uint8_t closed;  /* its end was had, too */
 };
 
 /* Where the output stands. */
@@ -33,15 +36,20 @@ struct text_state {
 	uint32_t slot; /* whose data came last, with its generation; generation 0: nobody's */
 	uint32_t generation;
 	uint32_t mid_line; /* the last byte written was no newline */
+	uint8_t started;   /* the server's own start was had */
+	uint8_t stopped;   /* and its end */
+	uint64_t sequence; /* of the next line, where lines have one */
 };
 
 struct desk {
 	struct log_progress progress; /* see output.h for the time between a write and counting it */
 	_Atomic uint64_t goal;        /* what `written` will be when the write in hand is complete */
 	_Atomic uint64_t file_origin; /* a regular file's offset minus `written`, before the write in hand */
-	_Atomic uint64_t buffer_origin; /* what `written` was when the buffer was empty */
-	_Atomic uint64_t marks;         /* bytes of the buffer: decided in the low half, filled in the high */
-	_Atomic uint64_t relay_origin;  /* what `written` was when the relay was last empty */
+	_Atomic uint64_t buffer_origin;   /* what `written` was when the buffer was empty */
+	_Atomic uint64_t buffer_sequence; /* and what the text's sequence was */
+	_Atomic uint64_t run;             /* a number that no other run of a server has */
+	_Atomic uint64_t marks;        /* bytes of the buffer: decided in the low half, filled in the high */
+	_Atomic uint64_t relay_origin; /* what `written` was when the relay was last empty */
 	struct text_state text;
 	uint8_t buffer[DESK_BUFFER_BYTES];
 	struct source sources[]; /* one for each slot of the table */

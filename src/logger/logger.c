@@ -12,17 +12,18 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
 #include "logger/decide.h"
 #include "logger/desk.h"
+#include "logger/form.h"
 #include "logger/output.h"
-#include "logger/text.h"
+#include "logger/page.h"
 #include "logger/verdict.h"
 #include "options.h"
 
 enum {
-	PIECES_MAX = 1024,            /* IOV_MAX */
 	PAUSE_MSECS = 1,              /* between reads, while little comes */
 	PAUSE_LESS_BYTES = 16 * 1024, /* after a read of more, the next one follows at once */
 	TOUCH_BYTES = 4096,           /* no page is smaller */
@@ -35,6 +36,7 @@ struct logger {
 	struct decider decider;
 	uint32_t at;   /* the first record that is not all written */
 	uint64_t done; /* bytes of it, as it looks in the output, that are */
+	struct page *page;
 };
 
 size_t logger_memory_bytes(uint32_t slots)
@@ -44,91 +46,55 @@ size_t logger_memory_bytes(uint32_t slots)
 
 /* ---- writing ---- */
 
-/* One record as it stands in the output: a lead, then payload. */
-struct rendering {
-	char lead[TEXT_LEAD_BYTES];
-	size_t lead_bytes;
-	const uint8_t *payload;
-	size_t payload_bytes;
-};
-
-/* Renders the record at `at`, which has been decided; returns its size in the buffer. */
-static uint32_t render(const struct logger *logger, uint32_t at, struct rendering *rendering)
+/* Adds the record at `at`, which has been decided, to the page; returns its size in the buffer. */
+static uint32_t render(struct logger *logger, uint32_t at)
 {
 	const uint8_t *bytes = logger->desk->buffer + at;
 	struct record record;
 
 	record_find(&record, bytes, DESK_BUFFER_BYTES - at, logger->seat->key);
-	rendering->payload = bytes;
-	rendering->lead_bytes = rendering->payload_bytes = 0;
-	if (!(record.verdict & VERDICT_REPEATED)) {
-		rendering->lead_bytes = text_lead(&record, rendering->lead);
-		rendering->payload = bytes + sizeof(record) + record.skip;
-		rendering->payload_bytes = (size_t)record.length - record.skip;
-	}
+	if (!(record.verdict & VERDICT_REPEATED))
+		logger->decider.form->render(logger->page, logger->desk, &record, bytes + sizeof(record));
 	return (uint32_t)record_bytes(&record);
 }
 
-/* Some renderings, to be written at once. */
-struct gathered {
-	struct iovec pieces[PIECES_MAX];
-	char leads[PIECES_MAX][TEXT_LEAD_BYTES];
-	size_t count;
-	size_t bytes;
-};
-
-static void add_piece(struct gathered *gathered, const void *bytes, size_t count)
+/* Adds the next record if it fits. */
+static bool gather(struct logger *logger)
 {
-	if (count == 0)
-		return;
-	gathered->pieces[gathered->count++] =
-		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = count };
-	gathered->bytes += count;
-}
-
-/* Adds the record at `at` but for the first `done` bytes of its rendering; 0 if it does not fit, else its size. */
-static uint32_t gather(const struct logger *logger, struct gathered *gathered, uint32_t at, uint64_t done)
-{
-	struct rendering rendering;
-	uint32_t bytes = render(logger, at, &rendering);
-	char *lead = gathered->leads[gathered->count];
-
-	if (gathered->count > 0 &&
-	    (gathered->bytes + rendering.lead_bytes + rendering.payload_bytes > logger->output.most_bytes ||
-	     gathered->count + 2 > PIECES_MAX))
-		return 0;
-	if (done < rendering.lead_bytes) {
-		memcpy(lead, rendering.lead, rendering.lead_bytes);
-		add_piece(gathered, lead + done, rendering.lead_bytes - done);
-		done = rendering.lead_bytes;
-	}
-	done -= rendering.lead_bytes;
-	add_piece(gathered, rendering.payload + done, rendering.payload_bytes - done);
-	return bytes;
-}
-
-/* Gathers what was decided and is not written, as much as fits; moves on to what did not. */
-static struct gathered *gather_decided(struct logger *logger)
-{
-	static struct gathered gathered;
-	uint32_t decided = desk_decided(logger->desk);
+	struct page *page = logger->page;
+	struct page_mark before = page_mark(page);
 	uint32_t bytes;
 
-	gathered.count = gathered.bytes = 0;
-	while (logger->at < decided && (bytes = gather(logger, &gathered, logger->at, logger->done)) > 0) {
-		logger->at += bytes;
+	if (!page_has_place(page))
+		return false;
+	bytes = render(logger, logger->at);
+	if (before.bytes > 0 && page->bytes > logger->output.most_bytes) {
+		page_back(page, before);
+		return false;
+	}
+	logger->at += bytes;
+	return true;
+}
+
+/* Puts on the page what was decided and is not written, as much as fits; moves on to what did not. */
+static void gather_decided(struct logger *logger)
+{
+	uint32_t decided = desk_decided(logger->desk);
+
+	page_clear(logger->page);
+	while (logger->at < decided && gather(logger)) {
+		if (logger->done > 0)
+			page_skip(logger->page, logger->done);
 		logger->done = 0;
 	}
-	return &gathered;
 }
 
 /* Writes everything that was decided. -1 with errno if standard output cannot be written. */
 static int write_decided(struct logger *logger)
 {
 	while (logger->at < desk_decided(logger->desk)) {
-		struct gathered *gathered = gather_decided(logger);
-
-		if (output_write(&logger->output, gathered->pieces, gathered->count) != 0)
+		gather_decided(logger);
+		if (output_write(&logger->output, logger->page->pieces, logger->page->count) != 0)
 			return -1;
 	}
 	return 0;
@@ -143,6 +109,7 @@ static void empty_buffer(struct logger *logger)
 	/* In this order: a buffer that is empty has its origin where the output is (see resume()). */
 	desk_mark(desk, 0, 0);
 	commit_at("empty", &desk->buffer_origin, committed(&desk->progress.written));
+	commit(&desk->buffer_sequence, desk->text.sequence);
 	logger->at = 0;
 }
 
@@ -168,16 +135,17 @@ static void find_written(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 	uint32_t decided = desk_decided(desk);
-	struct rendering rendering;
 
 	logger->at = 0;
 	logger->done = committed(&desk->progress.written) - committed(&desk->buffer_origin);
 	while (logger->at < decided) {
-		uint32_t bytes = render(logger, logger->at, &rendering);
+		uint32_t bytes;
 
-		if (logger->done < rendering.lead_bytes + rendering.payload_bytes)
+		page_clear(logger->page);
+		bytes = render(logger, logger->at);
+		if (logger->done < logger->page->bytes)
 			return;
-		logger->done -= rendering.lead_bytes + rendering.payload_bytes;
+		logger->done -= logger->page->bytes;
 		logger->at += bytes;
 	}
 }
@@ -186,16 +154,17 @@ static void find_written(struct logger *logger)
 static int resume(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
-	struct gathered *gathered;
 
 	if (output_open(&logger->output, desk, logger->seat->relay_fds, logger->seat->discard) != 0)
 		return -1;
-	if (committed(&desk->marks) == 0)
+	if (committed(&desk->marks) == 0) {
 		commit(&desk->buffer_origin, committed(&desk->progress.written));
+		commit(&desk->buffer_sequence, desk->text.sequence);
+	}
 	find_unmarked(logger);
 	find_written(logger);
-	gathered = gather_decided(logger);
-	if (output_settle(&logger->output, gathered->pieces, gathered->count) != 0)
+	gather_decided(logger);
+	if (output_settle(&logger->output, logger->page->pieces, logger->page->count) != 0)
 		return -1;
 	find_written(logger);
 	return 0;
@@ -216,6 +185,47 @@ static int work_off(struct logger *logger)
 	if (!sound || desk_decided(desk) == desk_filled(desk))
 		empty_buffer(logger);
 	return 0;
+}
+
+/* ---- the server's own start and end ---- */
+
+/* Adds a record of this kind to the buffer, which holds no beginning of another. */
+static void add_own_record(struct logger *logger, enum record_type type, const void *note, size_t bytes)
+{
+	struct desk *desk = logger->desk;
+	uint32_t filled = desk_filled(desk);
+	struct record record = {
+		.key = logger->seat->key,
+		.type = (uint8_t)type,
+		.length = (uint16_t)bytes,
+		.time_usecs = clock_calendar_usecs(),
+	};
+
+	memcpy(desk->buffer + filled, &record, sizeof(record));
+	memcpy(desk->buffer + filled + sizeof(record), note, bytes);
+	desk_mark(desk, desk_decided(desk), filled + (uint32_t)record_bytes(&record));
+}
+
+/* The first logger of a run begins the log. */
+static void add_start(struct logger *logger)
+{
+	struct desk *desk = logger->desk;
+	uint32_t pid = (uint32_t)getppid();
+
+	if (!logger->decider.form->tells_server || desk->text.started || desk_filled(desk) > 0)
+		return;
+	commit(&desk->run, clock_calendar_usecs());
+	add_own_record(logger, RECORD_START, &pid, sizeof(pid));
+}
+
+/* The last one ends it. */
+static int add_stop(struct logger *logger)
+{
+	if (!logger->decider.form->tells_server || logger->desk->text.stopped ||
+	    desk_filled(logger->desk) > 0)
+		return 0;
+	add_own_record(logger, RECORD_STOP, "", 0);
+	return work_off(logger);
 }
 
 /* ---- the process ---- */
@@ -251,13 +261,16 @@ static int loop(struct logger *logger)
 {
 	ssize_t bytes = PAUSE_LESS_BYTES;
 
+	add_start(logger);
 	do {
 		if (work_off(logger) != 0)
 			return SEAT_OUTPUT_GONE;
 		pause_after(bytes);
 		bytes = read_pipe(logger);
 	} while (bytes > 0);
-	return bytes == 0 ? 0 : 1;
+	if (bytes < 0)
+		return 1;
+	return add_stop(logger) == 0 ? 0 : SEAT_OUTPUT_GONE;
 }
 
 /*
@@ -273,15 +286,17 @@ static void touch_buffer(struct desk *desk)
 
 static int attach(struct logger *logger, struct seat *seat)
 {
+	static struct page page;
 	struct channel_message ready = { .type = CHANNEL_READY };
 
 	*logger = (struct logger){
 		.seat = seat,
 		.desk = seat->memory.base,
+		.page = &page,
 		.decider = { .key = seat->key,
 			     .slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) /
 						 sizeof(struct source)),
-			     .form = seat->options->output },
+			     .form = form_of(seat->options->output) },
 	};
 	if (seat_take(seat) != 0)
 		return -1;

@@ -68,6 +68,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 	if (is_logger)
 		memcpy(seat.relay_fds, ledger->relay_fds, sizeof(seat.relay_fds));
 	show_as(master, number);
+	diag_through(NULL, NULL);
 	forget_others(master, number);
 	exit(is_logger ? master->crew->logger(&seat) : master->crew->worker(&seat));
 }
@@ -132,9 +133,9 @@ void children_advance(struct master *master)
 
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
-			diag_errno("cannot start a process");
 			plan_restart(&children[i]);
 			children[i].absent = true;
+			diag_errno("cannot start a process");
 		}
 	}
 }
@@ -152,6 +153,13 @@ bool children_are_futile(const struct master *master)
 			futile = true;
 	}
 	return futile;
+}
+
+bool children_log(const struct master *master)
+{
+	const struct child *logger = &master->ledger->children[master->ledger->workers];
+
+	return logger->process.ready || (!logger->absent && logger->delay_msecs <= DELAY_FUTILE_MSECS);
 }
 
 /* ---- the channel ---- */

@@ -7,6 +7,7 @@
 #ifndef ECHOD_MASTER_CHILDREN_H
 #define ECHOD_MASTER_CHILDREN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,9 @@ void children_advance(struct master *master);
  * system does not let be started.
  */
 bool children_are_futile(const struct master *master);
+
+/* Is there a logger that reads its pipe, or will be soon? */
+bool children_log(const struct master *master);
 
 /*
  * Does what one of the ledger's children, by its place there, has to say on its channel, which must be

@@ -105,7 +105,7 @@ struct upgrade_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 5 };
+enum { LEDGER_LAYOUT = 6 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/message.h"
 #include "master/acceptor.h"
 #include "master/children.h"
 #include "master/pool.h"
@@ -25,6 +26,23 @@
 #include "master/upgrade.h"
 
 enum { BLIND_MSECS = 50 };
+
+/* ---- messages ---- */
+
+/*
+ * What there is to say at the start comes before the log, which stands at the beginning of a line until clients are
+ * served; what there is to say at the end comes after it.
+ */
+static bool send_message(const void *context, const char *line, size_t length)
+{
+	const struct master *master = context;
+	const struct ledger *ledger = master->ledger;
+
+	if ((ledger->phase != PHASE_SERVING && ledger->phase != PHASE_DRAINING) || ledger->output_gone ||
+	    !children_log(master))
+		return false;
+	return message_send(ledger->pipe_fds[1], ledger->key, master->options, line, length);
+}
 
 /* ---- signals ---- */
 
@@ -185,6 +203,8 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	}
 	if ((role == UPGRADE_RESUME ? startup_resume(&master, ledger_fd) : startup_begin(&master)) != 0)
 		return 1;
+	if (options->messages_in_log)
+		diag_through(send_message, &master);
 	status = loop(&master);
 	upgrade_give_up(&master);
 	pool_close(&master);

@@ -2,9 +2,7 @@
 #include "master/pool.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -71,32 +69,12 @@ void pool_close(struct master *master)
 
 /* ---- the end of a connection ---- */
 
-/*
- * What the socket of a connection that was cut still holds: the end destroys it, as a rule, at the latest when
- * the peer sends more.
- */
-static uint64_t unacknowledged(const struct slot *slot, int fd)
+static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot)
 {
-	uint64_t sent = committed(&slot->sent);
-	int bytes;
-
-	if (!slot_has(slot, SLOT_CUT) || ioctl(fd, SIOCOUTQ, &bytes) != 0)
-		return 0;
-	if (bytes > 0 && slot_has(slot, SLOT_SHUT))
-		bytes--; /* our FIN, which counts as a byte */
-	return (uint64_t)bytes < sent ? (uint64_t)bytes : sent;
-}
-
-static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot, int fd)
-{
-	uint64_t received = committed(&slot->received);
-	uint64_t sent = committed(&slot->sent) - unacknowledged(slot, fd);
-
 	return (struct totals){
-		.received = received,
-		.echoed = sent,
-		/* A damaged slot may say that it sent more than it received. */
-		.dropped = worker->options->echo && received > sent ? received - sent : 0,
+		.received = committed(&slot->received),
+		.echoed = slot_echoed(slot),
+		.dropped = slot_dropped(slot, worker->options->echo),
 	};
 }
 
@@ -127,8 +105,10 @@ static void release(struct pool_worker *worker, uint32_t index)
 {
 	struct connection *connection = &worker->connections[index];
 	struct slot *slot = &worker->part->slots[index];
-	struct totals totals = totals_of(worker, slot, connection->fd);
+	struct totals totals;
 
+	slot_end(slot, connection->fd);
+	totals = totals_of(worker, slot);
 	report(worker, slot, &totals);
 	add_ended(worker, slot, &totals);
 	if (connection->state == CONNECTION_UNSENT)
@@ -169,6 +149,10 @@ static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 	commit(&slot->ring_base, 0);
 	commit(&slot->echo_limit, echo ? SLOT_NO_LIMIT : 0);
 	commit(&slot->flags, 0);
+	commit(&slot->gap, 0);
+	commit(&slot->unacked, 0);
+	commit(&slot->time_usecs, 0);
+	slot->opened_at_usecs = clock_usecs();
 	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	slot->peer = *peer;
 	commit(&slot->state, SLOT_OPEN);

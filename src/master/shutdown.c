@@ -143,6 +143,13 @@ static void give_up_output(struct master *master)
 	ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
 }
 
+/* In this order: what is said before is lost if it is on its way through the log. */
+static void give_up(struct master *master, const char *what)
+{
+	shutdown_now(master);
+	diag("%s", what);
+}
+
 /*
  * One round of killing whoever has not finished; after the last one, the end. While the log gets on,
  * however slowly it is read, there are workers that wait to add to it.
@@ -164,8 +171,7 @@ static void kill_late(struct master *master)
 	/* On a machine so slow that the successors were only late, too, they need more than that. */
 	ledger->shutdown.patience_at = clock_msecs() + ((uint64_t)GRACE_MSECS << ledger->shutdown.kills);
 	if (ledger->shutdown.kills > KILLS_MAX) {
-		diag("shutdown: processes hang, the log is not complete");
-		shutdown_now(master);
+		give_up(master, "shutdown: processes hang, the log is not complete");
 		return;
 	}
 	for (uint32_t i = 0; i < ledger->workers; i++)
@@ -204,10 +210,9 @@ void shutdown_advance(struct master *master)
 	if (ledger->output_gone && ledger->phase < PHASE_DRAINING)
 		begin(master, 0);
 	if (ledger->phase != PHASE_SERVING && ledger->phase != PHASE_OVER && children_are_futile(master)) {
-		diag(ledger->phase == PHASE_STARTING
-			     ? "cannot start"
-			     : "shutdown: a process is missing, the log is not complete");
-		shutdown_now(master);
+		give_up(master, ledger->phase == PHASE_STARTING
+					? "cannot start"
+					: "shutdown: a process is missing, the log is not complete");
 	}
 	if (clock_reached(ledger->shutdown.tell_at))
 		tell_what_it_waits_for(master);

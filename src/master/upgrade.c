@@ -72,6 +72,7 @@ _Noreturn static void check(const struct master *master)
 				       ledger->budget_fd };
 	int null_fd = open("/dev/null", O_RDWR);
 
+	diag_through(NULL, NULL);
 	/* It gets the memory and stderr, and nothing that could disturb what is going on. */
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		keep[5 + i] = ledger->children[i].memory_fd;

@@ -48,7 +48,7 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
 
 /*
  * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
- * ask about one that was never announced: nothing was received on it.
+ * ask about one that was neither announced nor touched: nothing was received on it.
  */
 static enum outcome take_over(struct clients *clients, struct client *client)
 {
@@ -58,7 +58,7 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
-	if (!slot_has(slot, SLOT_ANNOUNCED))
+	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED))
 		return TAKEN_OVER;
 	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
 		in_hand = NULL;
@@ -92,6 +92,7 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
 		tap_abandon_in_hand(clients->tap);
 	}
-	client_announce(clients, client);
+	if (!clients->options->skip_empty || slot_has(client->slot, SLOT_TOUCHED))
+		client_catch_up(clients, client);
 	return client;
 }

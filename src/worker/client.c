@@ -50,6 +50,7 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	};
 	if (clients->each == NULL || queue_init(&clients->ready, most) != 0 ||
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
+	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
 	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0) {
 		clients_release(clients);
 		errno = ENOMEM;
@@ -66,6 +67,8 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->ready);
 	queue_release(&clients->bulk);
 	queue_release(&clients->held_up);
+	queue_release(&clients->untold);
+	queue_release(&clients->ended);
 	queue_release(&clients->finished);
 	queue_release(&clients->idle_rings);
 }
@@ -83,15 +86,41 @@ void client_open(struct clients *clients, struct client *client, int fd)
 		clients->reach = client_number(clients, client) + 1;
 }
 
-bool client_announce(struct clients *clients, struct client *client)
+static bool announce(struct clients *clients, struct client *client)
 {
 	if (slot_has(client->slot, SLOT_ANNOUNCED))
 		return true;
-	if (!tap_announce(clients->tap, client->slot))
+	if (!tap_announce(clients->tap, client->slot, client->fd))
 		return false;
 	fault_point("announce");
 	slot_set(client->slot, SLOT_ANNOUNCED);
 	return true;
+}
+
+bool client_catch_up(struct clients *clients, struct client *client)
+{
+	if (announce(clients, client) && tap_tell_gap(clients->tap, client->slot))
+		return true;
+	queue_add(&clients->untold, client_number(clients, client));
+	return false;
+}
+
+void clients_catch_up(struct clients *clients)
+{
+	for (uint32_t left = clients->untold.count; left > 0 && tap_is_open(clients->tap); left--) {
+		struct client *client = &clients->each[queue_take(&clients->untold)];
+
+		if (client->fd >= 0)
+			client_catch_up(clients, client);
+	}
+}
+
+/* What is received is left out of the log, which is told later. */
+static void leave_out(struct clients *clients, struct client *client)
+{
+	slot_set(client->slot, SLOT_TOUCHED);
+	tap_begin_gap(client->slot);
+	queue_add(&clients->untold, client_number(clients, client));
 }
 
 /* ---- the end ---- */
@@ -110,10 +139,29 @@ void client_let_go(struct clients *clients, struct client *client)
 
 static void finish(struct clients *clients, struct client *client)
 {
-	client_let_go(clients, client);
+	struct slot *slot = client->slot;
+
+	slot_end(slot, client->fd);
+	/* That it was opened is told with its descriptor at hand. */
+	if (slot_has(slot, SLOT_ANNOUNCED) || !slot_has(slot, SLOT_TOUCHED))
+		client_let_go(clients, client);
 	client->attempts = 0;
-	buffer_give_back(clients, client->slot);
-	queue_add(&clients->finished, client_number(clients, client));
+	buffer_give_back(clients, slot);
+	queue_add(&clients->ended, client_number(clients, client));
+}
+
+void clients_conclude(struct clients *clients)
+{
+	while (clients->ended.count > 0 && tap_is_open(clients->tap)) {
+		struct client *client = &clients->each[queue_first(&clients->ended)];
+
+		if ((client->fd >= 0 && !announce(clients, client)) ||
+		    !tap_tell_gap(clients->tap, client->slot) || !tap_conclude(clients->tap, client->slot))
+			return;
+		if (client->fd >= 0)
+			client_let_go(clients, client);
+		queue_add(&clients->finished, queue_take(&clients->ended));
+	}
 }
 
 static void cut(struct clients *clients, struct client *client)
@@ -151,7 +199,7 @@ static void echo_is_full(const struct clients *clients, const struct client *cli
 	if (clients->options->when_full == WHEN_FULL_CLOSE) {
 		if (!slot_has(slot, SLOT_CUT))
 			client_tell(client, "echo buffer full, closing");
-		slot_set(slot, SLOT_CUT | SLOT_BROKEN);
+		slot_set(slot, SLOT_CUT | SLOT_BROKEN | SLOT_OVERFULL);
 	} else if (!slot_has(slot, SLOT_DROPPING)) {
 		slot_set(slot, SLOT_DROPPING);
 		client_tell(client, "echo buffer full, dropping");
@@ -177,6 +225,12 @@ static void enqueue(struct clients *clients, const struct client *client, size_t
 		echo_is_full(clients, client);
 }
 
+/* What has broken a connection, as errno says, if it was not its client. */
+static uint32_t failure(void)
+{
+	return errno == ECONNRESET || errno == EPIPE ? 0 : SLOT_FAILED;
+}
+
 /*
  * Notes what came of sending `count` bytes. What a socket did not take for lack of room it asks for
  * (EPOLLOUT) when the peer has acknowledged some. With nothing on the way, or another error, memory
@@ -191,7 +245,7 @@ static void count_sent(struct clients *clients, struct client *client, size_t co
 		commit(&slot->sent, committed(&slot->sent) + (uint64_t)result);
 		client->outgoing = (size_t)result == count ? OUTGOING_OPEN : OUTGOING_FULL;
 	} else if (!error_passes(errno)) {
-		slot_set(slot, SLOT_BROKEN);
+		slot_set(slot, SLOT_BROKEN | failure());
 	} else if (errno == EAGAIN && ioctl(client->fd, SIOCOUTQ, &unacked) == 0 && unacked > 0) {
 		client->outgoing = OUTGOING_FULL;
 	} else {
@@ -250,13 +304,17 @@ void client_settle(struct clients *clients, struct client *client)
 	uint64_t limit = committed(&slot->echo_limit);
 	uint64_t echoable = limit > chunk->offset ? limit - chunk->offset : 0;
 	uint64_t echoed = slot_queued(slot) - chunk->queued_before;
+	uint64_t dropped = 0;
 
 	if (echoable > count)
 		echoable = count;
 	if (echoed < echoable && !slot_has(slot, SLOT_BROKEN))
 		echo(clients, client, echoed, echoable - echoed);
 	fault_point("settle");
-	tap_settle(clients->tap, count);
+	/* What comes after a shutdown has begun is not echoed either, and told of at the end. */
+	if (echoable == count && !slot_has(slot, SLOT_BROKEN))
+		dropped = count - (slot_queued(slot) - chunk->queued_before);
+	tap_settle(clients->tap, count, dropped);
 }
 
 /* ---- receiving ---- */
@@ -308,7 +366,7 @@ static bool count_received(struct clients *clients, struct client *client, uint6
 		client->incoming = INCOMING_NONE;
 		client->eager = false;
 	} else if (!error_passes(errno)) {
-		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN);
+		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN | failure());
 	} else if (errno != EINTR) {
 		client_complain(clients, client, "receiving, trying again");
 		starve(clients, client);
@@ -327,13 +385,28 @@ static ssize_t receive_pieces(const struct clients *clients, int fd, size_t room
 	return readv(fd, pieces, piece_count);
 }
 
+/* Has the client sent something? If it has sent its end instead, that is noted. */
+static bool has_sent(struct clients *clients, struct client *client)
+{
+	char byte;
+	ssize_t result = recv(client->fd, &byte, sizeof(byte), MSG_PEEK);
+
+	return result > 0 || count_received(clients, client, sizeof(byte), result);
+}
+
 static void receive(struct clients *clients, struct client *client)
 {
 	struct slot *slot = client->slot;
 	uint64_t room;
 	ssize_t result;
 
-	if (!client_announce(clients, client) || !tap_claim(clients->tap, slot))
+	if (clients->options->skip_empty && !slot_has(slot, SLOT_ANNOUNCED) && !has_sent(clients, client))
+		return;
+	if (!tap_is_open(clients->tap))
+		leave_out(clients, client);
+	else if (!client_catch_up(clients, client))
+		return;
+	if (!tap_claim(clients->tap, slot))
 		return;
 	/* Describing room for 64 KiB to the kernel costs as much as receiving a short message. */
 	room = client->eager ? CHUNK_BYTES : tap_small_room(clients->tap);
@@ -404,7 +477,7 @@ void client_serve(struct clients *clients, struct client *client)
 {
 	if (client_may_send(client))
 		send_backlog(clients, client);
-	if (client_wants_to_receive(clients, client) && tap_is_open(clients->tap))
+	if (client_wants_to_receive(clients, client) && tap_takes(clients->tap))
 		receive(clients, client);
 	advance(clients, client);
 }

@@ -27,11 +27,14 @@ void clients_release(struct clients *clients);
 void client_open(struct clients *clients, struct client *client, int fd);
 
 /*
- * Puts the connection's opening into the log before anything it sends; false if the pipe has no room
- * now. If the process dies before it notes that, its successor's second announcement is dropped by
- * the logger.
+ * Tells the log what it must know before anything more that the connection sends: that it was opened, and what was
+ * left out; false if the pipe has no room now, then it is done as soon as there is. If the process dies before it
+ * notes that, its successor tells it a second time, which the logger drops.
  */
-bool client_announce(struct clients *clients, struct client *client);
+bool client_catch_up(struct clients *clients, struct client *client);
+
+/* The same for all of whom the log must be told something. */
+void clients_catch_up(struct clients *clients);
 
 /* Is there, or may there be, something to receive that has a place to go to? */
 bool client_wants_to_receive(const struct clients *clients, const struct client *client);
@@ -62,6 +65,9 @@ bool client_retry(struct client *client);
 
 /* Closes all connections as they are. */
 void clients_cut(struct clients *clients);
+
+/* Puts the ends of connections into the log, if they belong there and the pipe has room. */
+void clients_conclude(struct clients *clients);
 
 /*
  * Marks finished connections done, whose log must be in the pipe, and hands out up to `most` of their

@@ -30,6 +30,12 @@ bool queue_has(const struct queue *queue, uint32_t number);
 /* Adds a number at the end, unless it stands in line already. */
 void queue_add(struct queue *queue, uint32_t number);
 
+/* The first number; there must be one. */
+static inline uint32_t queue_first(const struct queue *queue)
+{
+	return queue->first;
+}
+
 /* Takes the first number out; there must be one. */
 uint32_t queue_take(struct queue *queue);
 

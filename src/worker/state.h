@@ -51,6 +51,8 @@ struct clients {
 	struct queue ready;      /* those with something to do, which can be little: see turns.h */
 	struct queue bulk;       /* those with something to do that sent much before */
 	struct queue held_up;    /* those not received from until the pipe has room */
+	struct queue untold;     /* those of which the log does not know all it should */
+	struct queue ended;      /* those that are closed, which is not in the log yet */
 	struct queue finished;   /* those that are done as soon as the batch is flushed */
 	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
 	bool draining;           /* a shutdown: finish what has arrived */

@@ -4,13 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
 
 /* Less room than this in a block is not worth a receive of its own. */
 enum { SMALL_BYTES = 1024 };
+
+/* With a pipe that has no room, before what is received is left out. */
+enum { PATIENCE_MSECS = 100 };
 
 static uint64_t filled(const struct tap *tap)
 {
@@ -43,14 +48,14 @@ static bool is_sound(const struct tap *tap)
 {
 	return flushed(tap) == block_start(flushed(tap)) && flushed(tap) <= filled(tap) &&
 	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
-	       left_in_block(filled(tap)) > sizeof(struct record);
+	       left_in_block(filled(tap)) >= sizeof(struct record) + RECORD_NOTE_MAX_BYTES;
 }
 
-bool tap_init(struct tap *tap, struct part *part, int pipe_fd)
+bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope)
 {
 	bool sound;
 
-	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd };
+	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd, .scope = scope, .blocked_at = CLOCK_NEVER };
 	sound = is_sound(tap);
 	if (!sound) {
 		commit(&part->batch.filled, block_start(flushed(tap)));
@@ -73,6 +78,16 @@ bool tap_is_open(const struct tap *tap)
 	return !tap->is_blocked;
 }
 
+uint64_t tap_drops_at(const struct tap *tap)
+{
+	return tap->scope.drops && tap->is_blocked ? tap->blocked_at + PATIENCE_MSECS : CLOCK_NEVER;
+}
+
+bool tap_takes(const struct tap *tap)
+{
+	return tap_is_open(tap) || clock_reached(tap_drops_at(tap));
+}
+
 bool tap_is_empty(const struct tap *tap)
 {
 	return filled(tap) == flushed(tap);
@@ -85,28 +100,43 @@ const struct chunk *tap_in_hand(const struct tap *tap)
 	return &tap->part->batch.in_hand;
 }
 
-bool tap_claim(struct tap *tap, const struct slot *slot)
+/* The time for a connection's next record: the calendar may be put back, a connection's times never run so. */
+static uint64_t next_time(const struct tap *tap, struct slot *slot)
+{
+	uint64_t now, last;
+
+	if (!tap->scope.times)
+		return 0;
+	now = clock_calendar_usecs();
+	last = committed(&slot->time_usecs);
+	if (now > last)
+		commit(&slot->time_usecs, now);
+	return now > last ? now : last;
+}
+
+bool tap_claim(struct tap *tap, struct slot *slot)
 {
 	struct chunk *chunk = &tap->part->batch.in_hand;
 
-	if (is_full(tap) && !tap_flush(tap))
+	if (committed(&slot->gap) == 0 && is_full(tap) && !tap_flush(tap))
 		return false;
 	chunk->generation = slot->generation;
 	chunk->position = filled(tap);
 	chunk->offset = committed(&slot->received);
 	chunk->queued_before = slot_queued(slot);
+	chunk->time_usecs = next_time(tap, slot);
 	commit(&chunk->slot, (uint32_t)(slot - tap->part->slots));
 	return true;
 }
 
-/* Each record takes what its block has left, after a header. */
+/* Each record takes what its block has left, after a header, but does not cut a line. */
 int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pieces[CHUNK_PIECES_MAX])
 {
 	uint64_t position = tap->part->batch.in_hand.position;
 	int piece_count = 0;
 
 	while (count > 0) {
-		size_t room = left_in_block(position) - sizeof(struct record);
+		size_t room = record_fit(left_in_block(position), SIZE_MAX);
 
 		if (from < room) {
 			size_t length = count < room - from ? count : room - from;
@@ -120,27 +150,28 @@ int tap_pieces(const struct tap *tap, size_t from, size_t count, struct iovec pi
 		} else {
 			from -= room;
 		}
-		position += sizeof(struct record) + room;
+		position += left_in_block(position);
 	}
 	return piece_count;
 }
 
 size_t tap_small_room(const struct tap *tap)
 {
-	size_t room = left_in_block(tap->part->batch.in_hand.position) - sizeof(struct record);
+	size_t room = record_fit(left_in_block(tap->part->batch.in_hand.position), SIZE_MAX);
 
 	return room >= SMALL_BYTES ? room : room + RECORD_PAYLOAD_MAX_BYTES;
 }
 
 /* Writes the header of a record at `position` for `wanted` bytes, or what fits; returns how many that is. */
-static size_t head_record(const struct tap *tap, uint64_t *position, struct record record, size_t wanted)
+static size_t head_record(const struct tap *tap, uint64_t *position, struct record record, size_t wanted,
+			  size_t dropped)
 {
-	size_t padding;
-	size_t length = record_fit(left_in_block(*position), wanted, &padding);
+	size_t length = record_fit(left_in_block(*position), wanted);
 
 	record.key = tap->part->key;
 	record.length = (uint16_t)length;
-	record.padding = (uint16_t)padding;
+	record.dropped = length == wanted ? (uint16_t)dropped : 0;
+	record.padding = (uint8_t)record_padding(left_in_block(*position), length);
 	memcpy(address_of(tap, *position), &record, sizeof(record));
 	*position += record_bytes(&record);
 	return length;
@@ -156,16 +187,27 @@ static struct record record_of(const struct tap *tap, const struct slot *slot, e
 	};
 }
 
-void tap_settle(struct tap *tap, size_t count)
+/* How many bytes of a stream that is `bytes` long are in the log. */
+static uint64_t logged(const struct tap *tap, uint64_t bytes)
+{
+	return bytes < tap->scope.bytes_max ? bytes : tap->scope.bytes_max;
+}
+
+void tap_settle(struct tap *tap, size_t count, size_t dropped)
 {
 	const struct chunk *chunk = &tap->part->batch.in_hand;
 	struct record record = record_of(tap, &tap->part->slots[committed(&chunk->slot)], RECORD_DATA);
 	uint64_t position = chunk->position;
+	size_t wanted = (size_t)(logged(tap, chunk->offset + count) - logged(tap, chunk->offset));
 	size_t done = 0;
 
-	while (done < count) {
+	if (committed(&tap->part->slots[committed(&chunk->slot)].gap) != 0)
+		wanted = 0;
+	dropped -= dropped < count - wanted ? dropped : count - wanted;
+	record.time_usecs = chunk->time_usecs;
+	while (done < wanted) {
 		record.offset = chunk->offset + done;
-		done += head_record(tap, &position, record, count - done);
+		done += head_record(tap, &position, record, wanted - done, dropped);
 	}
 	commit(&tap->part->batch.filled, position);
 	commit_at("settled", &tap->part->batch.in_hand.slot, PART_NOBODY);
@@ -186,21 +228,98 @@ void tap_abandon_in_hand(struct tap *tap)
 		uint64_t received = committed(&tap->part->slots[index].received);
 
 		if (received > chunk->offset && received - chunk->offset <= CHUNK_BYTES)
-			tap_settle(tap, received - chunk->offset);
+			tap_settle(tap, received - chunk->offset, 0);
 	}
 	tap_withdraw(tap);
 }
 
-bool tap_announce(struct tap *tap, const struct slot *slot)
+/* Adds a record with a payload of at most RECORD_NOTE_MAX_BYTES. False if the pipe has no room now. */
+static bool add_note(struct tap *tap, const struct record *record, const void *note, size_t bytes)
 {
-	uint64_t position;
+	uint64_t position, end;
 
 	if (is_full(tap) && !tap_flush(tap))
 		return false;
-	position = filled(tap);
-	head_record(tap, &position, record_of(tap, slot, RECORD_OPEN), 0);
-	commit(&tap->part->batch.filled, position);
+	position = end = filled(tap);
+	head_record(tap, &end, *record, bytes, 0);
+	memcpy(address_of(tap, position) + sizeof(*record), note, bytes);
+	commit(&tap->part->batch.filled, end);
 	return true;
+}
+
+bool tap_announce(struct tap *tap, struct slot *slot, int fd)
+{
+	struct record record = record_of(tap, slot, RECORD_OPEN);
+	struct record_open note = { .server.port = 0 };
+	struct sockaddr_storage name;
+	socklen_t bytes = sizeof(name);
+
+	if (!tap->scope.ends)
+		return add_note(tap, &record, &note, 0);
+	/* That fails for want of memory alone (getsockname(2)); then the log says so. */
+	if (getsockname(fd, (struct sockaddr *)&name, &bytes) == 0)
+		(void)address_from_sockaddr(&note.server, &name);
+	record.time_usecs = next_time(tap, slot);
+	return add_note(tap, &record, &note, sizeof(note));
+}
+
+void tap_begin_gap(struct slot *slot)
+{
+	if (committed(&slot->gap) == 0)
+		commit(&slot->gap, committed(&slot->received) + 1);
+}
+
+bool tap_tell_gap(struct tap *tap, struct slot *slot)
+{
+	struct record record = record_of(tap, slot, RECORD_LOST);
+	struct record_lost note = { .before = 0 };
+
+	if (committed(&slot->gap) == 0)
+		return true;
+	record.offset = logged(tap, committed(&slot->gap) - 1);
+	note.bytes = logged(tap, committed(&slot->received)) - record.offset;
+	record.time_usecs = next_time(tap, slot);
+	if (note.bytes > 0 && !add_note(tap, &record, &note, sizeof(note)))
+		return false;
+	/* A successor that does not find this tells it again, and the logger has had it. */
+	commit_at("gap", &slot->gap, 0);
+	return true;
+}
+
+static enum close_reason close_reason(const struct slot *slot)
+{
+	if (slot_has(slot, SLOT_OVERFULL))
+		return CLOSE_BUFFER_FULL;
+	if (slot_has(slot, SLOT_DAMAGED | SLOT_FAILED))
+		return CLOSE_ERROR;
+	if (slot_has(slot, SLOT_CUT))
+		return CLOSE_SHUTDOWN;
+	if (slot_has(slot, SLOT_BROKEN))
+		return CLOSE_CLIENT_RESET;
+	/* Without an echo the limit is 0 from the beginning. */
+	return committed(&slot->echo_limit) > 0 && committed(&slot->echo_limit) != SLOT_NO_LIMIT
+		       ? CLOSE_SHUTDOWN
+		       : CLOSE_CLIENT_END;
+}
+
+bool tap_conclude(struct tap *tap, struct slot *slot)
+{
+	struct record record = record_of(tap, slot, RECORD_CLOSE);
+	uint64_t received = committed(&slot->received);
+	struct record_close note = {
+		.received = received,
+		.echoed = slot_echoed(slot),
+		.dropped = slot_dropped(slot, tap->scope.echo),
+		.unlogged = received - logged(tap, received),
+		.duration_usecs = clock_usecs() - slot->opened_at_usecs,
+		.reason = close_reason(slot),
+	};
+
+	if (!tap->scope.ends || !slot_has(slot, SLOT_ANNOUNCED))
+		return true;
+	record.offset = received - note.unlogged;
+	record.time_usecs = next_time(tap, slot);
+	return add_note(tap, &record, &note, sizeof(note));
 }
 
 /* ---- flushing ---- */
@@ -255,12 +374,15 @@ bool tap_flush(struct tap *tap)
 			continue;
 		if (errno != EPIPE) {
 			tap->is_blocked = true;
+			if (tap->blocked_at == CLOCK_NEVER)
+				tap->blocked_at = clock_msecs();
 			tap->is_failing = errno != EAGAIN;
 			return false;
 		}
 		diag_errno("the pipe to the logger");
 		tap->reader_is_gone = true;
 	}
+	tap->blocked_at = CLOCK_NEVER;
 	if (tap->reader_is_gone)
 		commit(&tap->part->batch.filled, flushed(tap));
 	return true;

@@ -17,7 +17,7 @@ void turns_enlist(struct clients *clients, const struct client *client)
 	uint32_t number = client_number(clients, client);
 	bool receives = client_wants_to_receive(clients, client);
 
-	if (receives && !tap_is_open(clients->tap)) {
+	if (receives && !tap_takes(clients->tap)) {
 		receives = false;
 		queue_add(&clients->held_up, number);
 	}
@@ -43,13 +43,13 @@ static void serve_next(struct clients *clients, struct queue *queue)
 bool turns_wanted(const struct clients *clients)
 {
 	return clients->ready.count > 0 || clients->bulk.count > 0 ||
-	       (clients->held_up.count > 0 && tap_is_open(clients->tap));
+	       (clients->held_up.count > 0 && tap_takes(clients->tap));
 }
 
 void turns_serve(struct clients *clients)
 {
 	/* Who has waited longest for the pipe comes first, and keeps its place if there is no room again. */
-	for (uint32_t left = clients->held_up.count; left > 0 && tap_is_open(clients->tap); left--)
+	for (uint32_t left = clients->held_up.count; left > 0 && tap_takes(clients->tap); left--)
 		serve_next(clients, &clients->held_up);
 	for (uint32_t left = clients->ready.count; left > 0; left--)
 		serve_next(clients, &clients->ready);

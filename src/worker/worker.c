@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/message.h"
 #include "worker/adopt.h"
 #include "worker/buffer.h"
 #include "worker/client.h"
@@ -54,6 +55,24 @@ static int watch(struct worker *worker, int operation, int fd, uint32_t events, 
 	return epoll_ctl(worker->epoll_fd, operation, fd, &event);
 }
 
+static struct tap_scope scope_of(const struct options *options)
+{
+	return (struct tap_scope){
+		.bytes_max = options->log_bytes,
+		.times = options_show_times(options),
+		.ends = options_show_ends(options),
+		.echo = options->echo,
+		.drops = options->when_log_stalls == LOG_STALLS_DROP,
+	};
+}
+
+static bool send_message(const void *context, const char *line, size_t length)
+{
+	const struct seat *seat = context;
+
+	return message_send(seat->pipe_fd, seat->key, seat->options, line, length);
+}
+
 static int attach(struct worker *worker, const struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
@@ -66,10 +85,12 @@ static int attach(struct worker *worker, const struct seat *seat)
 		.trim_at = CLOCK_NEVER,
 		.done = { .type = CHANNEL_DONE },
 	};
+	if (seat->options->messages_in_log)
+		diag_through(send_message, seat);
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
-	if (!tap_init(&worker->tap, seat->memory.base, seat->pipe_fd))
+	if (!tap_init(&worker->tap, seat->memory.base, seat->pipe_fd, scope_of(seat->options)))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
@@ -256,7 +277,13 @@ static void flush(struct worker *worker)
 	/* What a predecessor had in hand is settled first: its place is where the batch ends now. */
 	if (tap_in_hand(&worker->tap) != NULL)
 		return;
-	empty = tap_flush(&worker->tap);
+	/* Where the pipe has room there may be more to put into it. */
+	while ((empty = tap_flush(&worker->tap))) {
+		clients_catch_up(&worker->clients);
+		clients_conclude(&worker->clients);
+		if (tap_is_empty(&worker->tap))
+			break;
+	}
 	if (worker->tap.is_failing)
 		put_off(worker, "the pipe to the logger");
 	wait_for_pipe(worker, !empty && !worker->tap.is_failing);
@@ -301,6 +328,8 @@ static int timeout_msecs(const struct worker *worker)
 
 	if (turns_wanted(&worker->clients))
 		return 0;
+	if (worker->clients.held_up.count > 0)
+		next_at = clock_sooner(next_at, tap_drops_at(&worker->tap));
 	/* Beyond the deadline there is nobody left whom it could concern. */
 	if (worker->clients.count > 0)
 		next_at = clock_sooner(next_at, worker->deadline_at);
@@ -324,8 +353,8 @@ static void dispatch(struct worker *worker, const struct epoll_event *event)
 
 static bool is_finished(const struct worker *worker)
 {
-	return worker->dismissed && worker->clients.count == 0 && worker->clients.finished.count == 0 &&
-	       worker->done.count == 0 && tap_is_empty(&worker->tap);
+	return worker->dismissed && worker->clients.count == 0 && worker->clients.ended.count == 0 &&
+	       worker->clients.finished.count == 0 && worker->done.count == 0 && tap_is_empty(&worker->tap);
 }
 
 static int loop(struct worker *worker)

@@ -13,10 +13,7 @@
 
 #include "unit.h"
 
-enum {
-	LINE_BYTES_MAX = 1024,
-	HANG_SECS = 30, /* a test that stalls for so long is killed by SIGALRM */
-};
+enum { HANG_SECS = 30 }; /* a test that stalls for so long is killed by SIGALRM */
 
 static int reader_fd;
 
@@ -34,7 +31,7 @@ static bool open_stderr(void)
 /* Is this what exactly one write has put into the pipe? */
 static bool written(const char *expected)
 {
-	char line[2 * LINE_BYTES_MAX];
+	char line[2 * DIAG_LINE_BYTES];
 	ssize_t length = read(reader_fd, line, sizeof(line));
 
 	return length == (ssize_t)strlen(expected) && memcmp(line, expected, (size_t)length) == 0 &&
@@ -66,20 +63,20 @@ static void test_control_characters(void)
 	CHECK(written("echod: \303\251 \344\275\240\n"));
 }
 
-/* Makes the line of LINE_BYTES_MAX bytes that starts with "echod: xxx" and ends with this. */
-static void make_line(char line[LINE_BYTES_MAX + 1], const char *end)
+/* Makes the line of DIAG_LINE_BYTES bytes that starts with "echod: xxx" and ends with this. */
+static void make_line(char line[DIAG_LINE_BYTES + 1], const char *end)
 {
-	memset(line, 'x', LINE_BYTES_MAX);
+	memset(line, 'x', DIAG_LINE_BYTES);
 	memcpy(line, "echod: ", strlen("echod: "));
-	memcpy(line + LINE_BYTES_MAX - strlen(end), end, strlen(end) + 1);
+	memcpy(line + DIAG_LINE_BYTES - strlen(end), end, strlen(end) + 1);
 }
 
 /* A message that is too long is cut and says so; the reason after it is not. */
 static void test_long_message(void)
 {
-	char text[2 * LINE_BYTES_MAX];
-	char line[LINE_BYTES_MAX + 1];
-	size_t fits = LINE_BYTES_MAX - strlen("echod: \n");
+	char text[2 * DIAG_LINE_BYTES];
+	char line[DIAG_LINE_BYTES + 1];
+	size_t fits = DIAG_LINE_BYTES - strlen("echod: \n");
 
 	memset(text, 'x', sizeof(text));
 	text[fits] = '\0';
@@ -97,6 +94,36 @@ static void test_long_message(void)
 	diag_errno("%s", text);
 	make_line(line, "...: No such file or directory\n");
 	CHECK(written(line));
+}
+
+static char taken[DIAG_LINE_BYTES + 1];
+
+/* As its context says, takes the line or, not without having changed errno, does not. */
+static bool take(const void *context, const char *line, size_t length)
+{
+	memcpy(taken, line, length);
+	taken[length] = '\0';
+	errno = EAGAIN;
+	return *(const bool *)context;
+}
+
+/* What another way takes is not on stderr, what it does not take is, and none of it costs errno. */
+static void test_route(void)
+{
+	bool takes = true;
+
+	diag_through(take, &takes);
+	errno = EPERM;
+	diag("one");
+	CHECK(errno == EPERM && strcmp(taken, "echod: one\n") == 0);
+	takes = false;
+	diag_errno("two");
+	CHECK(errno == EPERM && strcmp(taken, "echod: two: Operation not permitted\n") == 0);
+	CHECK(written("echod: two: Operation not permitted\n"));
+	diag_through(NULL, NULL);
+	diag("three");
+	CHECK(written("echod: three\n"));
+	CHECK(strcmp(taken, "echod: two: Operation not permitted\n") == 0);
 }
 
 /* A stderr that nobody reads loses the message, not the time. */
@@ -152,6 +179,7 @@ int main(void)
 	test_one_line();
 	test_control_characters();
 	test_long_message();
+	test_route();
 	test_full_pipe();
 	test_failing_write();
 	test_no_reader();

@@ -7,26 +7,26 @@
 #include "logger/verdict.h"
 #include "unit.h"
 
-enum { HEADER = sizeof(struct record), KEY = 0x5eed };
+enum { HEADER = sizeof(struct record), LEAST = HEADER + RECORD_NOTE_MAX_BYTES, KEY = 0x5eed };
 
 static void check_fit(void)
 {
-	size_t padding;
-
 	/* An empty block takes as much as there is room for after the header. */
-	CHECK(record_fit(RECORD_BLOCK_BYTES, 1, &padding) == 1 && padding == 0);
-	CHECK(record_fit(RECORD_BLOCK_BYTES, 1 << 20, &padding) == RECORD_PAYLOAD_MAX_BYTES && padding == 0);
-	/* What is left behind a record is enough for another one, or padding. */
-	CHECK(record_fit(3 * HEADER, HEADER - 1, &padding) == HEADER - 1 && padding == 0);
-	CHECK(record_fit(3 * HEADER, HEADER, &padding) == HEADER && padding == HEADER);
-	CHECK(record_fit(3 * HEADER, 2 * HEADER - 1, &padding) == 2 * HEADER - 1 && padding == 1);
-	CHECK(record_fit(3 * HEADER, 2 * HEADER, &padding) == 2 * HEADER && padding == 0);
-	/* The least there can be left takes one byte, or the record of none. */
-	CHECK(record_fit(HEADER + 1, 9, &padding) == 1 && padding == 0);
-	CHECK(record_fit(HEADER + 1, 0, &padding) == 0 && padding == 1);
+	CHECK(record_fit(RECORD_BLOCK_BYTES, 1) == 1);
+	CHECK(record_fit(RECORD_BLOCK_BYTES, 1 << 20) == RECORD_PAYLOAD_MAX_BYTES);
+	/* What is too long is cut where a line ends. */
+	CHECK(record_fit(HEADER + 100, 96) == 96);
+	CHECK(record_fit(HEADER + 100, 97) == 96);
+	/* The least there can be left takes a whole note. */
+	CHECK(record_fit(LEAST, RECORD_NOTE_MAX_BYTES) == RECORD_NOTE_MAX_BYTES);
+	CHECK(record_fit(LEAST, 0) == 0);
+	/* What is left behind a record is enough for another one with a note, or padding. */
+	CHECK(record_padding(HEADER + 10 + LEAST, 10) == 0);
+	CHECK(record_padding(HEADER + 10 + LEAST - 1, 10) == LEAST - 1);
+	CHECK(record_padding(HEADER + 10, 10) == 0);
 }
 
-/* Whatever is laid out, blocks are filled exactly and every record finds room for a header and a byte. */
+/* Whatever is laid out, blocks are filled exactly and every record finds room for a header and a note. */
 static void check_layouts(unsigned seed)
 {
 	size_t left = RECORD_BLOCK_BYTES;
@@ -37,22 +37,24 @@ static void check_layouts(unsigned seed)
 		size_t done = 0;
 
 		do {
-			size_t padding;
-			size_t length = record_fit(left, wanted - done, &padding);
+			size_t fits = record_fit(left, wanted - done);
+			size_t padding = record_padding(left, fits);
 
-			CHECK(length > 0 || wanted == 0);
-			CHECK(HEADER + length + padding <= left);
-			left -= HEADER + length + padding;
+			CHECK(fits > 0 || wanted == 0);
+			CHECK(fits == wanted - done || fits % RECORD_LINE_BYTES == 0);
+			CHECK(wanted > RECORD_NOTE_MAX_BYTES || fits == wanted);
+			CHECK(padding <= UINT8_MAX && HEADER + fits + padding <= left);
+			left -= HEADER + fits + padding;
 			if (left == 0)
 				left = RECORD_BLOCK_BYTES;
-			CHECK(left > HEADER);
-			done += length;
+			CHECK(left >= LEAST);
+			done += fits;
 		} while (done < wanted);
 		CHECK(done == wanted);
 	}
 }
 
-static size_t put(uint8_t *at, uint8_t type, uint16_t length, uint16_t padding)
+static size_t put(uint8_t *at, uint8_t type, uint16_t length, uint8_t padding)
 {
 	struct record record = { .key = KEY,
 				 .offset = 77,
@@ -97,8 +99,26 @@ static void check_unsound(void)
 	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
 	put(at, RECORD_DATA, RECORD_PAYLOAD_MAX_BYTES + 1, 0);
 	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
-	put(at, 0, 1, 0);
+	put(at, RECORD_MESSAGE, 0, 0);
 	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+	put(at, RECORD_MESSAGE, RECORD_MESSAGE_MAX_BYTES, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_WHOLE);
+	put(at, RECORD_MESSAGE, RECORD_MESSAGE_MAX_BYTES + 1, 0);
+	CHECK(record_find(&record, at, sizeof(at), KEY) == RECORD_NONE);
+	for (int type = 0; type < 256; type++) {
+		size_t known = type == RECORD_OPEN    ? sizeof(struct record_open)
+			       : type == RECORD_CLOSE ? sizeof(struct record_close)
+			       : type == RECORD_LOST  ? sizeof(struct record_lost)
+			       : type == RECORD_START ? sizeof(uint32_t)
+						      : SIZE_MAX;
+
+		for (uint16_t bytes = 1; bytes < 100 && type != RECORD_DATA && type != RECORD_MESSAGE;
+		     bytes++) {
+			put(at, (uint8_t)type, bytes, 0);
+			CHECK(record_find(&record, at, sizeof(at), KEY) ==
+			      (bytes == known ? RECORD_WHOLE : RECORD_NONE));
+		}
+	}
 }
 
 static void check_decide(void)
@@ -108,8 +128,15 @@ static void check_decide(void)
 	struct record record;
 	size_t bytes = put(at, RECORD_DATA, 100, 0);
 
-	verdict_write(at, 42, VERDICT_DECIDED | VERDICT_TAG);
+	record_find(&record, at, bytes, KEY);
+	record.skip = 42;
+	record.sequence = 4711;
+	record.held[0] = 0xe2;
+	record.verdict = VERDICT_DECIDED | VERDICT_TAG;
+	verdict_write(at, &record);
+	memset(&record, 0, sizeof(record));
 	CHECK(record_find(&record, at, bytes, KEY) == RECORD_WHOLE);
+	CHECK(record.sequence == 4711 && record.held[0] == 0xe2 && record.held[1] == 0);
 	CHECK(record.skip == 42 && record.verdict == (VERDICT_DECIDED | VERDICT_TAG) && record.length == 100);
 }
 

@@ -1,0 +1,260 @@
+#!/usr/bin/env bats
+#
+# Messages where standard error is what standard output is (2>&1, a terminal): each stands on a line of its own there,
+# and the data goes on as behind any other line.
+
+load helper/kills
+
+# start_together ARGUMENT...: starts the server with both in $LOG.
+start_together() {
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" 2>&1' sh
+	start_silent_echod "$@"
+	ERR=${SHOWN:-$LOG}
+	wait_until reported 'echod: listening on .*'
+}
+
+# ends_with TEXT: is this the end of what was written by now?
+ends_with() {
+	[ "$(tail -c ${#1} "$ERR")" = "$1" ]
+}
+
+# talk: a client's lines, and in the middle of one that another client is closed, and in the middle of the next a table.
+talk() {
+	open_client b nc -N 127.0.0.1 "$PORT"
+	feed b $'x\n'
+	wait_until got b $'x\n'
+	open_client a nc -N 127.0.0.1 "$PORT"
+	feed a 'half '
+	wait_until ends_with 'half '
+	await_client b
+	wait_until reported 'echod: .*: closed, .*'
+	feed a $'a line\nand '
+	wait_until ends_with 'and '
+	read_status
+	feed a $'more\n'
+	wait_until got a $'half a line\nand more\n'
+	await_client a
+	wait_until both_are_closed
+	stop_echod
+}
+
+both_are_closed() {
+	[ "$(grep -c '^echod: .*: closed, received .*, dropped 0$' "$ERR")" -eq 2 ]
+}
+
+# seen A B: what was written, with names in place of addresses, and of a table's lines what they are.
+seen() {
+	sed -E -e "s/$1/A/g; s/$2/B/g; s/:$PORT\$/:PORT/" \
+		-e 's/^(echod: process) +pid .* waiting$/\1/; s/^(echod: logger) +[0-9]+ +[0-9]+ +[0-9]+ bytes written$/\1/' \
+		-e 's/^(echod: worker 0|echod: workers)( +[0-9]+)+$/\1/; s/^(echod: limits): .* bytes each$/\1/' "$ERR"
+}
+
+expect_tagged() {
+	local a b
+
+	b=$(sed -n 's/^New connection from //p' "$ERR" | sed -n 1p)
+	a=$(sed -n 's/^New connection from //p' "$ERR" | sed -n 2p)
+	seen "$a" "$b" | diff - <(cat <<-'END'
+		echod: listening on 127.0.0.1:PORT
+		New connection from B
+		B: x
+		New connection from A
+		A: half 
+		echod: B: closed, received 2, echoed 2, dropped 0
+		A: a line
+		and 
+		echod: process
+		echod: worker 0
+		echod: workers
+		echod: logger
+		echod: limits
+		A: more
+		echod: A: closed, received 21, echoed 21, dropped 0
+	END
+	)
+}
+
+@test "tagged, >log 2>&1: a message ends the line that the log stands in, and the source is told again" {
+	start_together --workers=1 --verbose
+	talk
+	expect_tagged
+}
+
+@test "on a terminal: the same" {
+	local terminal
+
+	SHOWN=$TMP/shown
+	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$SHOWN,creat" 3>&- &
+	started terminal
+	wait_until [ -e "$TMP/tty" ]
+	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
+	stdout_to "$TMP/tty"
+	start_together --workers=1 --verbose
+	talk
+	expect_tagged
+	exec {terminal}>&-
+}
+
+@test "plain, >log 2>&1: a message ends the line that the log stands in, and nothing else is added" {
+	start_together --workers=1 --output=plain
+	open_client a nc -N 127.0.0.1 "$PORT"
+	feed a 'half '
+	wait_until ends_with 'half '
+	read_status
+	feed a $'a line\n'
+	wait_until got a $'half a line\n'
+	await_client a
+	stop_echod
+	seen "$(peer 1)" none | diff - <(cat <<-'END'
+		echod: listening on 127.0.0.1:PORT
+		New connection from A
+		half 
+		echod: process
+		echod: worker 0
+		echod: workers
+		echod: logger
+		echod: limits
+		a line
+	END
+	)
+}
+
+@test "escaped, >log 2>&1: a message ends the line as an event does" {
+	local a b
+
+	start_together --workers=1 --verbose --output=escaped
+	talk
+	b=$(sed -n 's/\* connected to .*//p' "$LOG" | sed -n 1p)
+	a=$(sed -n 's/\* connected to .*//p' "$LOG" | sed -n 2p)
+	seen "$a" "$b" | diff - <(cat <<-'END'
+		echod: listening on 127.0.0.1:PORT
+		B* connected to 127.0.0.1:PORT
+		B: x
+		A* connected to 127.0.0.1:PORT
+		A: half \
+		B* closed: client_end, received 2, echoed 2, dropped 0
+		echod: B: closed, received 2, echoed 2, dropped 0
+		A: a line
+		A: and \
+		echod: process
+		echod: worker 0
+		echod: workers
+		echod: logger
+		echod: limits
+		A: more
+		A* closed: client_end, received 21, echoed 21, dropped 0
+		echod: A: closed, received 21, echoed 21, dropped 0
+	END
+	)
+}
+
+# said PATTERN: is there a message in the json log that matches this, the whole of it?
+said() {
+	jq -r 'select(.event.action == "message") | .message' "$LOG" | grep -qx "$1"
+}
+
+# has_lines COUNT: are there so many lines by now?
+has_lines() {
+	[ "$(wc -l <"$LOG")" -ge "$1" ]
+}
+
+@test "json, >log 2>&1: a message is an object of its own, and the log parses" {
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" 2>&1' sh
+	start_silent_echod --workers=1 --verbose --output=json
+	wait_until said 'listening on 127\.0\.0\.1:[0-9]*'
+	open_client a nc -N 127.0.0.1 "$PORT"
+	feed a 'half '
+	wait_until has_lines 4
+	kill -USR1 "$PID"
+	wait_until said 'limits: .* bytes each'
+	feed a $'a line\n'
+	await_client a
+	wait_until said '.*: closed, received 12, echoed 12, dropped 0'
+	stop_echod
+	jq -r '.event.action + " " + (.data // "") + ((.message // "") | gsub("127.0.0.1:[0-9]+"; "PEER") | gsub(" .*"; ""))' "$LOG" |
+		diff - <(cat <<-'END'
+			start 
+			message listening
+			open 
+			data half 
+			message process
+			message worker
+			message workers
+			message logger
+			message limits:
+			data a line
+
+			close 
+			message PEER:
+			stop 
+		END
+		)
+	jq .event.sequence "$LOG" | cmp - <(seq 0 12)
+	[ "$(jq -c 'select(.event.action == "message") | keys' "$LOG" | sort -u)" = '["event","message","time"]' ]
+	run ! grep -q '^echod' "$LOG"
+}
+
+@test "what a worker has to say stands on a line of its own, too" {
+	local form
+
+	for form in escaped hex; do
+		start_together --workers=1 --output="$form" --buffer=64K
+		"$CLIENT" stuck -b 12000000 -m "$TMP/sent" "127.0.0.1:$PORT" </dev/null
+		stop_echod
+		"$CLIENT" logsplit -o "$form" "$LOG" "$TMP/sent"
+		reported 'echod: 127\.0\.0\.1:[0-9]*: echo buffer full, dropping'
+		rm "$TMP/sent"
+		ERR=$TMP/err
+	done
+}
+
+@test "under kills of workers and loggers the data is exact, and no message is torn" {
+	local kills
+
+	kills=$(by_length 8 60)
+	start_together --workers=2 --verbose --output=escaped
+	start_swarm streams -n 4 -c 2000 -w 65536 -k 400
+	start_swarm half-closing -b 5000 -n 4 -k 200
+	kill_at_random "$kills" -i 300 -y 1 -t echod-worker -t echod-logger
+	await_swarm streams
+	await_swarm half-closing
+	stop_echod
+	"$CLIENT" logsplit -o escaped "$LOG" "$TMP/streams.sent" "$TMP/half-closing.sent"
+	grep '^echod: ' "$LOG" >"$TMP/messages"
+	ERR=$TMP/messages
+	deaths_are "$kills"
+	[ -z "$(other_complaints)" ]
+	[ "$(grep -c ': closed, received ' "$ERR")" -eq "$(cat "$TMP/streams.sent" "$TMP/half-closing.sent" | awk 'NF == 4' | wc -l)" ]
+}
+
+@test "a logger that is stopped: what finds no room in the pipe is written straight, and nothing else changes" {
+	local logger
+
+	start_together --workers=1 --output=plain
+	logger=$(processes echod-logger)
+	kill -STOP "$logger"
+	wait_until has_stopped "$logger"
+	open_client bulk "$CLIENT" stream -S -n 1 -b 12000000 -w 12000000 -m "$TMP/sent" "127.0.0.1:$PORT"
+	wait_until says bulk '^stalled [0-9]*$'
+	read_status
+	kill -CONT "$logger"
+	await_client bulk
+	stop_echod
+	# shellcheck disable=SC2094 # it is only read
+	[ "$(grep -v '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
+}
+
+@test "where the two are not the same, nothing of a message is in the log" {
+	start_echod --workers=1 --verbose --output=escaped
+	printf 'x\n' | nc -N 127.0.0.1 "$PORT" 3>&-
+	wait_until both_in_err
+	stop_echod
+	run ! grep -q '^echod: ' "$LOG"
+	[ "$(wc -l <"$LOG")" -eq 3 ]
+}
+
+both_in_err() {
+	reported 'echod: listening on .*' && reported 'echod: .*: closed, received 2, echoed 2, dropped 0'
+}

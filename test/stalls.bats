@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# --when-log-stalls=drop: while the log does not move echoes go on, and what is left out of it is named exactly.
+
+load helper/kills
+
+# The server's stdout is a FIFO that the test reads when it likes.
+stall() {
+	mkfifo "$TMP/pipe"
+	exec {HELD}<>"$TMP/pipe"
+	stdout_to "$TMP/pipe"
+}
+
+# read_on: from now on it is read, into $TMP/log.
+read_on() {
+	(
+		# Who holds a client's input open keeps it from ending.
+		for feed in "${CLIENT_FEED[@]}"; do
+			exec {feed}>&-
+		done
+		exec cat "$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&-
+	) &
+	started log_reader
+}
+
+read_to_the_end() {
+	exec {HELD}>&-
+	await_client log_reader
+	LOG=$TMP/log
+}
+
+# splits FORM NAME...: the log is of this form, and has what the clients of these names have sent but for what it
+# says is not there.
+splits() {
+	local manifests=("${@:2}")
+
+	manifests=("${manifests[@]/#/$TMP/}")
+	"$CLIENT" logsplit -o "$1" "$LOG" "${manifests[@]/%/.sent}"
+}
+
+echoes_go_on() {
+	local form=$1
+
+	stall
+	start_echod --workers=2 --output="$form" --when-log-stalls=drop
+	"$CLIENT" stream -H -n 8 -b 3000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
+	# Nothing is read yet: all that was too much for the pipes is left out.
+	others_are_served -m "$TMP/others.sent"
+	read_on
+	others_are_served -s 2 -m "$TMP/more.sent"
+	wait_until status_is 0 workers clients
+	stop_echod
+	read_to_the_end
+	splits "$form" streams others more
+}
+
+@test "escaped: a log that nobody reads holds nobody up, and says what is not in it" {
+	echoes_go_on escaped
+	grep -q '\* [1-9][0-9]* bytes not logged$' "$LOG"
+	[ "$(sed -n 's/.*\* \([0-9]*\) bytes not logged$/\1/p' "$LOG" | paste -sd+ | bc)" -eq \
+		"$(sed -n 's/.*, \([0-9]*\) bytes not logged$/\1/p' "$LOG" | paste -sd+ | bc)" ]
+}
+
+@test "hex: a log that nobody reads holds nobody up, and says what is not in it" {
+	echoes_go_on hex
+}
+
+@test "json: a log that nobody reads holds nobody up, and says what is not in it" {
+	echoes_go_on json
+	[ "$(jq 'select(.event.action == "lost") | .length' "$LOG" | paste -sd+ | bc)" -eq \
+		"$(jq 'select(.event.action == "close") | .unlogged // 0' "$LOG" | paste -sd+ | bc)" ]
+}
+
+@test "tagged: what is not in the log is said on a line of its own, when the log moves again" {
+	local peer
+
+	stall
+	start_echod --workers=1 --when-log-stalls=drop
+	open_client a nc -N 127.0.0.1 "$PORT"
+	"$CLIENT" stream -n 8 -b 1000000 -c 65536 "127.0.0.1:$PORT"
+	feed a hello
+	wait_until got a hello
+	read_on
+	# It says nothing more, and yet it is told of.
+	wait_until grep -qx '127.0.0.1:[0-9]*: \[5 bytes not logged\]' "$TMP/log"
+	feed a $' again\n'
+	await_client a
+	stop_echod
+	read_to_the_end
+	peer=$(grep -x '127.0.0.1:[0-9]*: \[5 bytes not logged\]' "$LOG" | sed 's/: .*//')
+	grep -qxF "$peer:  again" "$LOG"
+}
+
+@test "workers and loggers that are killed while data is left out: what is said is exact" {
+	local form
+
+	for form in escaped json; do
+		stall
+		start_echod --workers=2 --output="$form" --when-log-stalls=drop
+		start_swarm streams -n 8 -c 16384 -w 65536 -k 4000 -y utf8
+		start_swarm half-closing -n 8 -b 30000 -c 16384 -k 2000 -y forged
+		kill_at_random 5 -i 60 -t echod-worker -t echod-logger
+		read_on
+		kill_at_random 5 -i 60 -t echod-worker -t echod-logger
+		await_swarm streams
+		await_swarm half-closing
+		wait_until status_is 0 workers clients
+		stop_echod
+		read_to_the_end
+		splits "$form" streams half-closing
+		rm "$TMP/pipe" "$TMP"/*.in
+	done
+}
+
+@test "clients that come while the log does not move, and go: each is in it" {
+	local form
+
+	for form in escaped json; do
+		stall
+		start_echod --workers=1 --output="$form" --when-log-stalls=drop
+		"$CLIENT" stream -n 4 -b 2000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
+		"$CLIENT" stream -H -r -n 50 -p 5 -b 100 -s 3 -m "$TMP/short.sent" "127.0.0.1:$PORT"
+		"$CLIENT" reset -n 5 "127.0.0.1:$PORT" connected
+		read_on
+		wait_until status_is 0 workers clients
+		stop_echod
+		read_to_the_end
+		splits "$form" streams short || grep -c reset "$LOG"
+		rm "$TMP/pipe"
+	done
+}
+
+@test "--when-log-stalls=drop with --output=plain, which could not tell: refused" {
+	run --separate-stderr "$ECHOD" --when-log-stalls=drop --output=plain
+	[ "$status" -eq 2 ]
+	[ -z "$output" ]
+	# shellcheck disable=SC2154 # run sets it
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+}
