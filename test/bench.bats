@@ -44,6 +44,17 @@ measured() {
 	measured 'echod --workers=1' "$(block 'kill -9 of a worker')"
 	[[ $output == *'goals met' ]]
 	[[ $output == *'[1/'*' left)'* ]]
+	rows=$(block 'forms of the log: streams of text')
+	measured 'echod -o escaped' "$rows"
+	measured 'echod -o json' "$rows"
+	rows=$(block 'forms of the log: streams of random bytes')
+	measured 'echod -o hex' "$rows"
+	measured 'echod -o json' "$rows"
+	rows=$(block 'forms of the log: ping-pong')
+	for title in escaped hex json; do
+		[[ $rows == *$'\n''  echod -o tagged  '* ]]
+		measured "echod -o $title" "$rows"
+	done
 	# what the peers did is no concern of this test, but each is measured or said to be missing
 	rows=$(block 'ping-pong of 64 bytes, 64 clients')
 	for title in socat 'socat -v' ncat 'tcpserver cat' 'recordio cat' 'tcpsvd cat' "xinetd's own echo"; do

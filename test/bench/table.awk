@@ -5,6 +5,12 @@
 # Every ratio is taken between two contenders of the same round; shown are its median, minimum and
 # maximum over the rounds. The goals are those of the project; whether one is met changes nothing.
 
+# Against whom a workload's contenders are measured.
+function reference(workload)
+{
+	return workload in of_forms ? "tagged" : "baseline"
+}
+
 function label(contender)
 {
 	return contender in labels ? labels[contender] : contender
@@ -108,7 +114,7 @@ function absolute_columns(workload, contender)
 	printf "%10s", figure(middle)
 	if (figures_of(workload, contender, "cpu_us")) {
 		printf "%9s", figure(middle)
-		if (contender != "baseline" && figures_of(workload, contender, "cpu_us", "baseline"))
+		if (contender != reference(workload) && figures_of(workload, contender, "cpu_us", reference(workload)))
 			printf "%7s %s", figure(middle), bar(middle, 1.5, 6)
 	}
 	printf "\n"
@@ -121,12 +127,13 @@ function heading(title, scale, goal, unit, processor_time)
 		unit, processor_time ? "cpu µs" : "", processor_time ? "ratio" : "")
 }
 
-function against_baseline(workload, contender)
+function against_reference(workload, contender,    goal)
 {
-	if (contender == "baseline")
+	goal = (workload, contender) in form_goals ? form_goals[workload, contender] : goals[workload]
+	if (contender == reference(workload))
 		printf "  %-24s%55s", label(contender), ""
-	else if (figures_of(workload, contender, "rate", "baseline"))
-		ratio_columns(contender, 1.5, goals[workload], 0)
+	else if (figures_of(workload, contender, "rate", reference(workload)))
+		ratio_columns(contender, 1.5, goal, 0)
 	else
 		return
 	absolute_columns(workload, contender)
@@ -148,9 +155,9 @@ function latencies(workload, contender,    k)
 	for (k = 1; k <= 3; k++) {
 		figures_of(workload, contender, percentiles[k])
 		printf "%11s", figure(middle)
-		if (contender == "baseline")
+		if (contender == reference(workload))
 			printf "%15s", ""
-		else if (figures_of(workload, contender, percentiles[k], "baseline"))
+		else if (figures_of(workload, contender, percentiles[k], reference(workload)))
 			printf "%7s %s", figure(middle), bar(middle, 1.5, 7)
 	}
 	printf "\n"
@@ -187,19 +194,21 @@ function missing(workload,    i, contender, reason, names, peers, order, count)
 		printf "  %s: %s\n", peers[order[i]] == 7 ? "the peers" : names[order[i]], order[i]
 }
 
-function block(workload,    i, contender, goal)
+function block(workload,    i, contender, goal, against)
 {
 	printf "\n%s\n", titles[workload]
+	if (workload in of_forms)
+		printf "  goals: %s\n", goals_said[workload]
 	goal = workload in limits ? "≤ 1.00  " : workload in goals ? sprintf("≥ %.2f  ", goals[workload]) : ""
-	printf "%s", heading(workload in limits ? "against the limit" : "against the baseline", scale_to_1_5, goal,
-		units[workload], !(workload in limits))
+	against = workload in limits ? "limit" : workload in of_forms ? "form tagged" : "baseline"
+	printf "%s", heading("against the " against, scale_to_1_5, goal, units[workload], !(workload in limits))
 	for (i = 1; i <= contender_count; i++) {
 		contender = contenders_list[i]
 		if (workload in limits) {
 			if (figures_of(workload, contender, limit_keys[workload]))
 				against_limit(workload, contender)
 		} else if (!is_peer[contender] && figures_of(workload, contender, "rate")) {
-			against_baseline(workload, contender)
+			against_reference(workload, contender)
 		}
 	}
 	peers_shown = 0
@@ -221,6 +230,19 @@ function describe(name, unit, goal, title)
 	titles[name] = title
 	if (goal != "")
 		goals[name] = goal
+}
+
+# Workloads that compare the log's forms have goals like "escaped=0.6 json=0.6".
+function describe_forms(name, unit, form_goals_text, title,    i, count, pairs, pair)
+{
+	describe(name, unit, "", title)
+	of_forms[name] = 1
+	count = split(form_goals_text, pairs, " ")
+	for (i = 1; i <= count; i++) {
+		split(pairs[i], pair, "=")
+		form_goals[name, pair[1]] = pair[2]
+		goals_said[name] = goals_said[name] (i > 1 ? ", " : "") pair[1] " ≥ " sprintf("%.2f", pair[2])
+	}
 }
 
 function limit(name, key, most)
@@ -250,6 +272,10 @@ BEGIN {
 	labels["file"] = "echod, log to a file"
 	labels["pipe"] = "echod, log to a pipe"
 	labels["one-worker"] = "echod --workers=1"
+	labels["tagged"] = "echod -o tagged"
+	labels["escaped"] = "echod -o escaped"
+	labels["hex"] = "echod -o hex"
+	labels["json"] = "echod -o json"
 	peer("socat")
 	peer("socat-v", "socat -v (logs)", 1)
 	peer("ncat")
@@ -271,9 +297,16 @@ BEGIN {
 	limit("memory", "client_bytes", 256)
 	describe("recovery", "ms", "", "kill -9 of a worker, " figure(recover_clients) " clients: time to the last echo")
 	limit("recovery", "resumed_ms", 50)
+	describe_forms("text", "MB/s", "escaped=0.6 json=0.6",
+		"forms of the log: streams of text, 4 clients with 1 MB on the way")
+	describe_forms("random", "MB/s", "hex=0.25 json=0.4",
+		"forms of the log: streams of random bytes, 4 clients with 1 MB on the way")
+	describe_forms("ping-forms", "/s", "escaped=0.95 hex=0.95 json=0.95",
+		"forms of the log: ping-pong of 64 bytes of text, 64 clients")
 }
 
 {
+	there[$1] = 1
 	if ($4 ~ /^(failed|left_out)=/) {
 		trouble[$1, $2] = ($4 ~ /^failed/ ? "failed: " : "") $5
 		next
@@ -296,6 +329,7 @@ END {
 	print "of all the server's processes for each echo or MB; the load generator has to share with them."
 	print "Against the peers echod's log goes to /dev/null, like theirs."
 	for (w = 1; w <= workload_count; w++)
-		block(workloads_list[w])
+		if (workloads_list[w] in there)
+			block(workloads_list[w])
 	printf "\n%d of %d goals met\n", met, judged
 }

@@ -20,20 +20,49 @@ static char pattern[PATTERN_BYTES + CHUNK_BYTES]; /* repeats, so that a chunk ca
 static char received[CHUNK_BYTES];
 static int epoll_fd = -1;
 
-static void pattern_init(void)
+/* The same numbers in every run. */
+static uint8_t random_byte(void)
 {
-	uint32_t state = 2463534242;
+	static uint32_t state = 2463534242;
 
-	for (size_t i = 0; i < sizeof(pattern); i++) {
-		if (i >= PATTERN_BYTES) {
-			pattern[i] = pattern[i - PATTERN_BYTES];
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return (uint8_t)(state >> 24);
+}
+
+static void fill_with_random(void)
+{
+	for (size_t i = 0; i < PATTERN_BYTES; i++)
+		pattern[i] = (char)random_byte();
+}
+
+/* Words of 1 to 8 letters in lines of 1 to 16 words. */
+static void fill_with_text(void)
+{
+	unsigned letters = 0, words = 0;
+
+	for (size_t i = 0; i < PATTERN_BYTES; i++) {
+		if (letters-- > 0) {
+			pattern[i] = (char)('a' + random_byte() % 26);
 			continue;
 		}
-		state ^= state << 13;
-		state ^= state >> 17;
-		state ^= state << 5;
-		pattern[i] = (char)(state >> 24);
+		letters = 1 + random_byte() % 8;
+		pattern[i] = words > 0 ? ' ' : '\n';
+		words = words > 0 ? words - 1 : random_byte() % 16;
 	}
+}
+
+static void pattern_init(void)
+{
+	if (strcmp(filling, "random") == 0)
+		fill_with_random();
+	else if (strcmp(filling, "text") == 0)
+		fill_with_text();
+	else
+		fail("no such filling: %s", filling);
+	for (size_t i = PATTERN_BYTES; i < sizeof(pattern); i++)
+		pattern[i] = pattern[i - PATTERN_BYTES];
 }
 
 static uint32_t pattern_after(uint32_t place, size_t count)

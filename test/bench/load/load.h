@@ -27,6 +27,7 @@ extern uint64_t operations_wanted;
 extern unsigned server_pid; /* 0: none */
 extern unsigned victim_pid;
 extern bool one_address;
+extern const char *filling;
 
 /* Writes one line to standard error, and ends. */
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -2,8 +2,8 @@
  * The load generator: one thread, one epoll, and every byte that comes back is compared with what
  * was sent.
  *
- *     load ping-pong -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID]
- *     load stream    -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID]
+ *     load ping-pong -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID] [-f FILLING]
+ *     load stream    -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID] [-f FILLING]
  *     load mixed     -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID]
  *     load connect   -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID] [-1]
  *     load idle      -p PORT [-c CLIENTS]
@@ -18,6 +18,9 @@
  *     idle       CLIENTS connect, have 64 bytes echoed, and stay until standard input ends
  *     recover    CLIENTS ping slowly for SECONDS, then process PID is killed, and every client pings
  *     compiler   says what this program was compiled with
+ *
+ * What is sent is FILLING: `random` bytes, which is the default, or `text`, lines of ASCII words. All workloads
+ * take -f, and it is the same bytes in every run.
  *
  * The answer is one line of KEY=VALUE on standard output. Processor time is that of process -s and
  * all its descendants within the measured seconds. Exit status 1 and a line on standard error if a
@@ -43,6 +46,7 @@ uint64_t operations_wanted;
 unsigned server_pid;
 unsigned victim_pid;
 bool one_address;
+const char *filling = "random";
 
 static const struct command_option table[] = {
 	OPTION('p', &port, UINT16_MAX),
@@ -53,6 +57,7 @@ static const struct command_option table[] = {
 	OPTION('s', &server_pid, INT32_MAX),
 	OPTION('k', &victim_pid, INT32_MAX),
 	OPTION('1', &one_address, 0),
+	OPTION('f', &filling, 0),
 	{ .kind = OPTION_END },
 };
 
