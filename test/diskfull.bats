@@ -107,6 +107,27 @@ wait_for_room() {
 	at_once wait_for_room file appended
 }
 
+# goes_on_without_room FORM: echoes do, and the log says exactly what it lacks.
+goes_on_without_room() {
+	start_on_a_small_disk file --workers=2 --when-log-stalls=drop --output="$1"
+	send_streams -H
+	wait_until disk_is_full
+	await_client streams
+	make_room
+	wait_until reported "$GOES_ON"
+	wait_until status_is 0 workers clients
+	stop_echod
+	take_log
+	"$CLIENT" logsplit -o "$1" "$LOG" "$TMP/sent"
+	grep -q 'not logged\|"lost"' "$LOG"
+	was_said_once
+}
+
+@test "with --when-log-stalls=drop a full disk holds nobody up, and what the log lacks is named exactly" {
+	needs_mounting
+	at_once goes_on_without_room escaped json
+}
+
 # is_another LOGGER: has another one taken its place?
 is_another() {
 	local logger

@@ -240,6 +240,40 @@ source_of() {
 	run ! grep -qP '[\x{80}-\x{9f}\x{61c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]' "$TMP/shown"
 }
 
+@test "tagged on a terminal: what is text is shown as it is, and so is everything else of the log" {
+	local a b terminal
+
+	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
+	started terminal
+	wait_until [ -e "$TMP/tty" ]
+	exec {terminal}<>"$TMP/tty"
+	stdout_to "$TMP/tty"
+	start_echod --workers=1 --no-echo
+	LOG=$TMP/shown
+	open_client a nc -N 127.0.0.1 "$PORT"
+	feed a $'one\n'
+	wait_until has_lines 2
+	printf 'three' | nc -N 127.0.0.1 "$PORT" 3>&-
+	wait_until has_lines 3
+	feed a $'two €\n'
+	await_client a
+	stop_echod
+	wait_until has_lines 5
+	exec {terminal}>&-
+	a=$(peer 1)
+	b=$(peer 2)
+	log_is "New connection from $a
+$a: one
+New connection from $b
+$b: three
+$a: two €
+"
+}
+
+has_lines() {
+	[ "$(wc -l <"$TMP/shown")" -ge "$1" ]
+}
+
 # ends_with FILE HEX: is that the last byte shown, be it raw or escaped?
 ends_with() {
 	[ "$(tail -c 1 "$1" | od -An -tx1 | tr -d ' ')" = "$2" ] || [ "$(tail -c 2 "$1")" = "$2" ]

@@ -98,9 +98,9 @@ echoes_go_on() {
 		start_echod --workers=2 --output="$form" --when-log-stalls=drop
 		start_swarm streams -n 8 -c 16384 -w 65536 -k 4000 -y utf8
 		start_swarm half-closing -n 8 -b 30000 -c 16384 -k 2000 -y forged
-		kill_at_random 5 -i 60 -t echod-worker -t echod-logger
+		kill_at_random "$(by_length 5 100)" -i 60 -t echod-worker -t echod-logger
 		read_on
-		kill_at_random 5 -i 60 -t echod-worker -t echod-logger
+		kill_at_random "$(by_length 5 100)" -i 60 -t echod-worker -t echod-logger
 		await_swarm streams
 		await_swarm half-closing
 		wait_until status_is 0 workers clients
@@ -109,6 +109,33 @@ echoes_go_on() {
 		splits "$form" streams half-closing
 		rm "$TMP/pipe" "$TMP"/*.in
 	done
+}
+
+# A page is read at a time, as slowly as strace(1) makes cat.
+read_slowly() {
+	(
+		for feed in "${CLIENT_FEED[@]}"; do
+			exec {feed}>&-
+		done
+		exec strace -qq -o /dev/null dd if="$TMP/pipe" of="$TMP/log" bs=512 status=none 3>&- {HELD}>&-
+	) &
+	started log_reader
+}
+
+@test "a log that is read slowly holds nobody up for long" {
+	needs_tracing
+	stall
+	start_echod --workers=1 --output=escaped --when-log-stalls=drop
+	read_slowly
+	open_client streams "$CLIENT" stream -H -n 8 -b 4000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
+	others_are_served -m "$TMP/others.sent" | tee "$TMP/others"
+	note "$(cat "$TMP/others")"
+	[ -z "${TORTURE:-}" ] || [ "$(number_after took "$(cat "$TMP/others")")" -le 200000 ]
+	await_client streams
+	wait_until status_is 0 workers clients
+	stop_echod
+	read_to_the_end
+	splits escaped streams others
 }
 
 @test "clients that come while the log does not move, and go: each is in it" {
