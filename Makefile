@@ -150,6 +150,8 @@ fault:
 
 # --- running ---
 
+TESTS ?= $(sort $(wildcard test/*.bats))
+
 # Debian's names of what the tests need besides a compiler.
 TEST_PACKAGES := bats netcat-openbsd socat jq strace valgrind procps util-linux
 
@@ -172,7 +174,7 @@ endif
 check: test
 
 test: $(BINARY) test-programs bench-programs fault
-	$(call short,TEST $(BUILD))$(TEST_ENVIRONMENT) bats $(sort $(wildcard test/*.bats))
+	$(call short,TEST $(BUILD))$(TEST_ENVIRONMENT) bats $(TESTS)
 
 bench: $(BINARY) bench-programs
 	$(call short,BENCH $(BUILD))$(TEST_ENVIRONMENT) test/bench/run

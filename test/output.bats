@@ -124,6 +124,24 @@ shows() {
 	[ "$(complaints | wc -l)" -eq 0 ]
 }
 
+@test "a slow terminal is waited for though a record takes fifty times its bytes there" {
+	local terminal
+
+	needs_tracing
+	strace -qq -o /dev/null socat -u -b 64 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
+	started terminal
+	wait_until [ -e "$TMP/tty" ]
+	exec {terminal}<>"$TMP/tty"
+	stdout_to "$TMP/tty"
+	start_echod --workers=1 --no-echo --output=escaped --drain-timeout=0
+	head -c 16000 /dev/zero | tr '\0' '\n' | nc -N 127.0.0.1 "$PORT" 3>&-
+	stop_echod
+	wait_until grep -q 'closed: ' "$TMP/shown"
+	exec {terminal}>&-
+	[ "$(grep -c '^127.0.0.1:[0-9]*: $' "$TMP/shown")" -eq 16000 ]
+	[ "$(complaints | wc -l)" -eq 0 ]
+}
+
 @test "while the log is read more slowly than clients send, each has its turn, and a late one, too" {
 	local megabytes=0
 

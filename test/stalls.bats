@@ -156,6 +156,20 @@ read_slowly() {
 	done
 }
 
+@test "clients that had ended before a shutdown are not cut off by it, though the log has not been told" {
+	stall
+	start_echod --workers=1 --output=escaped --when-log-stalls=drop --drain-timeout=0
+	"$CLIENT" stream -H -n 4 -b 2000000 -c 65536 "127.0.0.1:$PORT"
+	"$CLIENT" stream -H -r -n 1500 -p 8 -b 5 "127.0.0.1:$PORT"
+	signal_echod TERM
+	wait_until is_deaf
+	read_on
+	await_echod 0
+	read_to_the_end
+	[ "$(grep -c 'closed: client_end, ' "$LOG")" -eq 1504 ]
+	[ "$(complaints | wc -l)" -eq 0 ]
+}
+
 @test "--when-log-stalls=drop with --output=plain, which could not tell: refused" {
 	run --separate-stderr "$ECHOD" --when-log-stalls=drop --output=plain
 	[ "$status" -eq 2 ]

@@ -14,7 +14,7 @@
 /*
  * Puts a message's line, of at most RECORD_MESSAGE_MAX_BYTES with its newline, into the pipe to the logger,
  * whose writing end does not wait; the key is that of the records. All of it or, with false, nothing: the pipe
- * has no room, or no reader any more.
+ * has had no room for 50 milliseconds, which only the first of several messages waits, or has no reader any more.
  */
 bool message_send(int pipe_fd, uint64_t key, const struct options *options, const char *line, size_t length);
 

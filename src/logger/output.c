@@ -208,8 +208,7 @@ int output_open(struct output *output, struct desk *desk, const int relay_fds[2]
 		output->kind = OUTPUT_STREAM;
 	if (S_ISFIFO(status.st_mode))
 		enlarge_pipe();
-	if (isatty(STDOUT_FILENO))
-		output->most_bytes = TERMINAL_BYTES;
+	output->is_terminal = isatty(STDOUT_FILENO);
 	if (output->kind == OUTPUT_STREAM && settle_stream(output) != 0 && !gone)
 		return -1;
 	return 0;
@@ -346,6 +345,10 @@ static ssize_t write_some(struct output *output, const struct iovec *pieces, siz
 		commit(&desk->relay_origin, committed(&desk->progress.written));
 		written = writev(output->relay_write_fd, pieces, (int)count);
 		fault_point("relay");
+	} else if (output->is_terminal) {
+		written = write(STDOUT_FILENO, pieces->iov_base,
+				pieces->iov_len < TERMINAL_BYTES ? pieces->iov_len : TERMINAL_BYTES);
+		fault_point("write");
 	} else {
 		written = writev(STDOUT_FILENO, pieces, (int)count);
 		fault_point("write");
@@ -361,7 +364,7 @@ int output_write(struct output *output, struct iovec *pieces, size_t count)
 		count_written(output->desk, sum_of(pieces, count));
 		return 0;
 	}
-	while (count > 0) {
+	while ((count = pass_over(&pieces, count, 0)) > 0) {
 		ssize_t written = write_some(output, pieces, count);
 
 		if (written < 0 && passing(output) != 0)

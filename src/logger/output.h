@@ -37,6 +37,7 @@ struct output {
 	int relay_read_fd;
 	int relay_write_fd;
 	size_t most_bytes;      /* that one output_write() takes at a time */
+	bool is_terminal;       /* which gets little at a time */
 	bool appends;           /* to a file: O_APPEND */
 	bool gone;              /* it takes no more: what comes is counted as lost */
 	uint64_t failing_until; /* when to give up what fails; CLOCK_NEVER: nothing does */

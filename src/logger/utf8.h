@@ -2,7 +2,8 @@
  * What of a client's bytes is text that may be shown as it is; run by the logger.
  *
  * UTF-8 is that of RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. Unsafe is what changes how
- * other text is shown: control characters (C0, DEL, C1) and those that change its direction.
+ * other text is shown: control characters (C0, DEL, C1), those that change its direction, and those that end
+ * a line or a paragraph to some programs.
  */
 #ifndef ECHOD_LOGGER_UTF8_H
 #define ECHOD_LOGGER_UTF8_H

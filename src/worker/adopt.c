@@ -30,7 +30,10 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
 	if (in_hand != NULL)
 		receivable = in_hand->offset + CHUNK_BYTES;
 	if (truth->closed) {
-		slot_set(slot, SLOT_BROKEN);
+		bool complete = truth->at_end && in_hand == NULL && truth->received == received &&
+				slot_backlog(slot) == 0;
+
+		slot_set(slot, complete ? SLOT_PEER_DONE | SLOT_SHUT : SLOT_BROKEN);
 		if (truth->received > received && truth->received <= receivable)
 			commit(&slot->received, truth->received);
 		return received <= receivable;
@@ -56,6 +59,8 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 	const struct chunk *in_hand = tap_in_hand(clients->tap);
 	struct recovered truth;
 
+	if (slot_has(slot, SLOT_ENDED))
+		return TAKEN_OVER;
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
 	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED))
@@ -89,7 +94,7 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		client_tell(client, client->attempts == ATTEMPTS_MAX
 					    ? "the kernel does not tell its state, closing"
 					    : "connection and table disagree, closing");
-		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
+		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | SLOT_FAILED);
 		tap_abandon_in_hand(clients->tap);
 	}
 	if (!clients->options->skip_empty || slot_has(client->slot, SLOT_TOUCHED))

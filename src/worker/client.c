@@ -173,7 +173,7 @@ static void cut(struct clients *clients, struct client *client)
 void clients_cut(struct clients *clients)
 {
 	for (uint32_t i = 0; i < clients->reach && clients->count > 0; i++) {
-		if (clients->each[i].fd >= 0)
+		if (clients->each[i].fd >= 0 && !slot_has(clients->each[i].slot, SLOT_ENDED))
 			cut(clients, &clients->each[i]);
 	}
 }
@@ -487,7 +487,7 @@ void client_drain(struct client *client)
 	struct slot *slot = client->slot;
 	int unread;
 
-	if (committed(&slot->echo_limit) != SLOT_NO_LIMIT)
+	if (committed(&slot->echo_limit) != SLOT_NO_LIMIT || slot_has(slot, SLOT_ENDED))
 		return;
 	if (ioctl(client->fd, SIOCINQ, &unread) != 0)
 		unread = 0;

@@ -135,6 +135,7 @@ int recover_stream(int socket_fd, struct recovered *recovered)
 				     : peer_fin_arrived(snapshot.state);
 	if (peer_fin < 0)
 		return -1;
+	recovered->at_end = peer_fin && snapshot.unread == 0;
 	recovered->received = snapshot.tcp_received - (uint64_t)snapshot.unread;
 	if (peer_fin && recovered->received > 0)
 		recovered->received--;

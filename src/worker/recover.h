@@ -14,6 +14,7 @@ struct recovered {
 	uint64_t received; /* bytes that were taken from the socket since it was accepted */
 	uint64_t sent;     /* bytes that were given to it */
 	bool closed;       /* the connection is over (TCP_CLOSE), and `sent` is not known */
+	bool at_end;       /* nothing is left to be read but the peer's end-of-file */
 };
 
 /*

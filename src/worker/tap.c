@@ -282,7 +282,7 @@ bool tap_tell_gap(struct tap *tap, struct slot *slot)
 	if (note.bytes > 0 && !add_note(tap, &record, &note, sizeof(note)))
 		return false;
 	/* A successor that does not find this tells it again, and the logger has had it. */
-	commit_at("gap", &slot->gap, 0);
+	commit(&slot->gap, 0);
 	return true;
 }
 

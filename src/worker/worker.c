@@ -330,8 +330,8 @@ static int timeout_msecs(const struct worker *worker)
 		return 0;
 	if (worker->clients.held_up.count > 0)
 		next_at = clock_sooner(next_at, tap_drops_at(&worker->tap));
-	/* Beyond the deadline there is nobody left whom it could concern. */
-	if (worker->clients.count > 0)
+	/* Beyond the deadline it concerns nobody but who comes then. */
+	if (worker->clients.count > 0 && !clock_reached(worker->deadline_at))
 		next_at = clock_sooner(next_at, worker->deadline_at);
 	return clock_timeout(next_at);
 }

@@ -61,7 +61,7 @@ bool utf8_unsafe(uint32_t character)
 	if (character < 0x20)
 		return character != '\n' && character != '\t';
 	return (character >= 0x7f && character < 0xa0) || character == 0x61c ||
-	       (character >= 0x200e && character <= 0x200f) || (character >= 0x202a && character <= 0x202e) ||
+	       (character >= 0x200e && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
 	       (character >= 0x2066 && character <= 0x2069);
 }
 
