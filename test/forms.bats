@@ -172,7 +172,7 @@ source_of() {
 		rm "$TMP/stuck.sent"
 	done
 	grep -q '\* dropped [1-9][0-9]* bytes$' "$LOG"
-	[ "$(sed -n 's/.*\* dropped \([0-9]*\) bytes$/\1/p' "$LOG" | paste -sd+ | bc)" -eq "$(number_after dropped "$(grep ' closed, received ' "$ERR")")" ]
+	[ "$(sed -n 's/.*\* dropped \([0-9]*\) bytes$/\1/p' "$LOG" | awk '{ sum += $1 } END { print sum + 0 }')" -eq "$(number_after dropped "$(grep ' closed, received ' "$ERR")")" ]
 }
 
 
