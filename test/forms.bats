@@ -222,6 +222,7 @@ source_of() {
 @test "tagged on a terminal: nothing that a client sends reaches it raw, and elsewhere everything does" {
 	local terminal
 
+	needs_terminal
 	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
 	started terminal
 	wait_until [ -e "$TMP/tty" ]
@@ -243,6 +244,7 @@ source_of() {
 @test "tagged on a terminal: what is text is shown as it is, and so is everything else of the log" {
 	local a b terminal
 
+	needs_terminal
 	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
 	started terminal
 	wait_until [ -e "$TMP/tty" ]

@@ -85,6 +85,7 @@ expect_tagged() {
 	local terminal
 
 	SHOWN=$TMP/shown
+	needs_terminal
 	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$SHOWN,creat" 3>&- &
 	started terminal
 	wait_until [ -e "$TMP/tty" ]

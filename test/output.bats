@@ -109,6 +109,7 @@ shows() {
 	local terminal
 
 	needs_tracing
+	needs_terminal
 	# A few bytes at a time, and tracing makes each call slow.
 	strace -qq -o /dev/null socat -u -b 256 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
 	started terminal
@@ -128,6 +129,7 @@ shows() {
 	local terminal
 
 	needs_tracing
+	needs_terminal
 	strace -qq -o /dev/null socat -u -b 64 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
 	started terminal
 	wait_until [ -e "$TMP/tty" ]

@@ -65,3 +65,8 @@ got() {
 others_are_served() {
 	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
 }
+
+# needs_terminal: skips the test where socat(1) cannot make one.
+needs_terminal() {
+	mountpoint -q /dev/pts || skip "needs /dev/pts"
+}
