@@ -162,7 +162,7 @@ no_zombie() {
 	start_swarm half-closing -b 100000 -n 4 -k 2000
 	# With all the upgrades nobody becomes old, and who dies young again and again is started ever later.
 	[ -z "${TORTURE:-}" ] || interval=1500
-	kill_at_random "$(by_length 20 200)" -y 1000 -i "$interval" -t echod-worker -t echod-logger 3>&- &
+	kill_at_random "$(by_length 20 500)" -y 1000 -i "$interval" -t echod-worker -t echod-logger 3>&- &
 	started killer
 	until is_gone "${CLIENT_PID[killer]}"; do
 		upgrade_echod 4

@@ -146,14 +146,28 @@ read_slowly() {
 		start_echod --workers=1 --output="$form" --when-log-stalls=drop
 		"$CLIENT" stream -n 4 -b 2000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
 		"$CLIENT" stream -H -r -n 50 -p 5 -b 100 -s 3 -m "$TMP/short.sent" "127.0.0.1:$PORT"
-		"$CLIENT" reset -n 5 "127.0.0.1:$PORT" connected
 		read_on
 		wait_until status_is 0 workers clients
 		stop_echod
 		read_to_the_end
-		splits "$form" streams short || grep -c reset "$LOG"
+		splits "$form" streams short
 		rm "$TMP/pipe"
 	done
+}
+
+@test "clients that are reset while the log does not move: each is in it, and has its end" {
+	stall
+	start_echod --workers=1 --output=escaped --when-log-stalls=drop
+	"$CLIENT" stream -n 4 -b 2000000 -c 65536 "127.0.0.1:$PORT"
+	"$CLIENT" reset -n 5 "127.0.0.1:$PORT" connected
+	"$CLIENT" reset -n 5 "127.0.0.1:$PORT" sent
+	read_on
+	wait_until status_is 0 workers clients
+	stop_echod
+	read_to_the_end
+	[ "$(grep -c '\* connected to ' "$LOG")" -eq 14 ]
+	[ "$(grep -c '\* closed: client_end, ' "$LOG")" -eq 4 ]
+	[ "$(grep -c '\* closed: client_reset, ' "$LOG")" -eq 10 ]
 }
 
 @test "clients that had ended before a shutdown are not cut off by it, though the log has not been told" {
