@@ -17,8 +17,8 @@ enum { PATIENCE_MSECS = 50 };
 /* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
 static bool write_patiently(int pipe_fd, const uint8_t *bytes, size_t count)
 {
-	static bool
-		in_vain; /* the last message has waited so: the log stands still, and one wait is enough */
+	/* The last message has waited so: while the log stands still one wait is enough. */
+	static bool in_vain;
 	struct pollfd room = { .fd = pipe_fd, .events = POLLOUT };
 	uint64_t until = clock_msecs() + (in_vain ? 0 : PATIENCE_MSECS);
 

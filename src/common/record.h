@@ -41,9 +41,8 @@ struct record {
 	uint32_t slot;       /* the connection's place in the table */
 	uint32_t generation; /* which of the connections that had this place, counted from 1 */
 	uint16_t length;     /* payload bytes after this header */
-	uint16_t
-		dropped; /* how many bytes before the payload's end, also of earlier records, were not echoed */
-	uint16_t skip;   /* the reader's, 0 on the pipe, like the next three */
+	uint16_t dropped; /* bytes before the payload's end, of earlier records too, that were not echoed */
+	uint16_t skip;    /* the reader's, 0 on the pipe, like the next three */
 	uint16_t sequence;
 	uint8_t verdict;
 	uint8_t held[3];

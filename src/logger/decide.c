@@ -60,7 +60,7 @@ static void advance_source(struct source *source, const struct form *form, const
 	if (record->type == RECORD_LOST) {
 		struct record_lost lost = form_lost_note(payload);
 
-		source->lost = lost.before + lost.bytes - lost.had;
+		source->lost = lost.before + form_lost_bytes(&lost);
 	} else if (record->type == RECORD_OPEN) {
 		source->lost = 0;
 	}

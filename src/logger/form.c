@@ -63,12 +63,22 @@ void form_hold(const struct record *record, const uint8_t *payload, uint8_t held
 	memcpy(held, text.bytes + text.count - cut, cut);
 }
 
-bool form_ends_line(const struct record *record, const uint8_t *payload, bool none)
+void form_advance_text(struct text_state *state, const struct record *record, const uint8_t *payload)
 {
 	struct text text;
 
 	form_text(&text, record, payload);
-	return text.count > 0 ? text.bytes[text.count - 1] == '\n' : none;
+	if (text.count == 0)
+		return;
+	state->slot = record->slot;
+	state->generation = record->generation;
+	state->mid_line = text.bytes[text.count - 1] != '\n';
+}
+
+uint8_t form_whole_lines(const struct text_state *state, const struct record *record)
+{
+	(void)state, (void)record;
+	return 0;
 }
 
 bool form_is_source(const struct text_state *state, const struct record *record)
@@ -90,6 +100,18 @@ uint8_t *form_put_number(uint8_t *at, uint64_t number)
 	return at + sizeof(digits) - first;
 }
 
+uint8_t *form_put_hex(uint8_t *at, uint64_t number, int least)
+{
+	static const char names[] = "0123456789abcdef";
+	int digits = least;
+
+	while (digits < 16 && number >> (4 * digits) != 0)
+		digits++;
+	for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+		*at++ = (uint8_t)names[number >> shift & 15];
+	return at;
+}
+
 uint8_t *form_put_address(uint8_t *at, const struct address *address)
 {
 	return at + address_text(address, (char *)at);
@@ -97,7 +119,6 @@ uint8_t *form_put_address(uint8_t *at, const struct address *address)
 
 uint8_t *form_put_other(uint8_t *at, const uint8_t *bytes, size_t count, size_t *used)
 {
-	static const char digits[] = "0123456789abcdef";
 	size_t length = utf8_character(bytes, count);
 
 	if (bytes[0] == '\t' || (length > 0 && !utf8_is_unsafe(utf8_code(bytes, length)))) {
@@ -106,10 +127,7 @@ uint8_t *form_put_other(uint8_t *at, const uint8_t *bytes, size_t count, size_t 
 		return at + length;
 	}
 	*used = 1;
-	at = form_put(at, "\\x");
-	*at++ = (uint8_t)digits[bytes[0] >> 4];
-	*at++ = (uint8_t)digits[bytes[0] & 15];
-	return at;
+	return form_put_hex(form_put(at, "\\x"), bytes[0], 2);
 }
 
 /* ---- events ---- */
@@ -138,6 +156,16 @@ struct record_close form_close_note(const uint8_t *payload)
 	return note;
 }
 
+uint64_t form_lost_bytes(const struct record_lost *note)
+{
+	return note->bytes - note->had;
+}
+
+uint64_t form_unlogged_bytes(const struct record_close *note)
+{
+	return note->unlogged + note->lost;
+}
+
 const char *form_reason(uint64_t reason)
 {
 	static const char *const reasons[CLOSE_REASONS] = {
@@ -157,8 +185,8 @@ static uint8_t *put_close(uint8_t *at, const struct record_close *note)
 	at = form_put_number(form_put(at, ", received "), note->received);
 	at = form_put_number(form_put(at, ", echoed "), note->echoed);
 	at = form_put_number(form_put(at, ", dropped "), note->dropped);
-	if (note->unlogged + note->lost > 0)
-		at = form_put(form_put_number(form_put(at, ", "), note->unlogged + note->lost),
+	if (form_unlogged_bytes(note) > 0)
+		at = form_put(form_put_number(form_put(at, ", "), form_unlogged_bytes(note)),
 			      " bytes not logged");
 	return form_put(at, "\n");
 }
@@ -186,7 +214,7 @@ uint8_t *form_put_event(uint8_t *at, const struct record *record, const uint8_t 
 		return form_put(at, "\n");
 	case RECORD_LOST:
 		lost = form_lost_note(payload);
-		return form_put(form_put_number(at, lost.bytes - lost.had), " bytes not logged\n");
+		return form_put(form_put_number(at, form_lost_bytes(&lost)), " bytes not logged\n");
 	case RECORD_CLOSE:
 		close = form_close_note(payload);
 		return put_close(at, &close);

@@ -54,8 +54,8 @@ void form_text(struct text *text, const struct record *record, const uint8_t *pa
 /* What the record leaves held back: bytes of a character, and zeros. */
 void form_hold(const struct record *record, const uint8_t *payload, uint8_t held[3]);
 
-/* Is the last byte of the record's text, if it has any, a newline? `none` if it has none. */
-bool form_ends_line(const struct record *record, const uint8_t *payload, bool none);
+/* Where the output stands after the text of a data record, as it does before if there is none. */
+void form_advance_text(struct text_state *state, const struct record *record, const uint8_t *payload);
 
 /* Did the record's connection write last? */
 bool form_is_source(const struct text_state *state, const struct record *record);
@@ -69,6 +69,8 @@ static inline uint8_t *form_put(uint8_t *at, const char *text)
 	return at + count;
 }
 uint8_t *form_put_number(uint8_t *at, uint64_t number);
+/* In lower-case hexadecimal, with zeros before it if it has fewer digits than `least`. */
+uint8_t *form_put_hex(uint8_t *at, uint64_t number, int least);
 uint8_t *form_put_address(uint8_t *at, const struct address *address);
 /*
  * Of `count` bytes, which begin with no plain one (utf8.h): a tab or a character that may be shown as it is, or
@@ -80,6 +82,13 @@ uint8_t *form_put_other(uint8_t *at, const uint8_t *bytes, size_t count, size_t 
 struct record_open form_open_note(const uint8_t *payload);
 struct record_lost form_lost_note(const uint8_t *payload);
 struct record_close form_close_note(const uint8_t *payload);
+
+/* How many bytes such a record says are not in the log: of them that were not told of before, and in all. */
+uint64_t form_lost_bytes(const struct record_lost *note);
+uint64_t form_unlogged_bytes(const struct record_close *note);
+
+/* The verdict of a form whose lines are each whole. */
+uint8_t form_whole_lines(const struct text_state *state, const struct record *record);
 
 /* The reason as a word. */
 const char *form_reason(uint64_t reason);

@@ -23,20 +23,11 @@ static uint8_t verdict(const struct text_state *state, const struct record *reco
 static void advance(const struct desk *desk, struct text_state *state, const struct record *record,
 		    const uint8_t *payload)
 {
-	bool ends_line = form_ends_line(record, payload, !state->mid_line);
-	struct text text;
-
 	(void)desk;
-	form_text(&text, record, payload);
-	if (record->type == RECORD_DATA && record->dropped == 0) {
-		if (text.count == 0)
-			return;
-		state->slot = record->slot;
-		state->generation = record->generation;
-		state->mid_line = !ends_line;
-	} else {
+	if (record->type == RECORD_DATA && record->dropped == 0)
+		form_advance_text(state, record, payload);
+	else
 		state->mid_line = 0;
-	}
 }
 
 /* A character that is not itself in the log; *used: how many bytes of the stream it was. */

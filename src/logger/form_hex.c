@@ -11,14 +11,9 @@
 
 enum {
 	LINE_BYTES = RECORD_LINE_BYTES,
+	OFFSET_DIGITS = 8,        /* or more if it needs them */
 	COLUMNS = 3 * LINE_BYTES, /* two digits each and a space between, and one more in the middle */
 };
-
-static uint8_t verdict(const struct text_state *state, const struct record *record)
-{
-	(void)state, (void)record;
-	return 0;
-}
 
 static void advance(const struct desk *desk, struct text_state *state, const struct record *record,
 		    const uint8_t *payload)
@@ -37,26 +32,6 @@ static const char pairs[] =
 	DIGITS_AFTER("c") DIGITS_AFTER("d") DIGITS_AFTER("e") DIGITS_AFTER("f");
 /* clang-format on */
 
-static uint8_t *put_byte(uint8_t *at, uint8_t byte)
-{
-	memcpy(at, pairs + (size_t)2 * byte, 2);
-	return at + 2;
-}
-
-/* Eight digits, or more if it needs them. */
-static uint8_t *put_offset(uint8_t *at, uint64_t offset)
-{
-	int digits = 8;
-
-	while (digits < 16 && offset >> (4 * digits) != 0)
-		digits++;
-	if (digits % 2 != 0)
-		*at++ = (uint8_t)pairs[2 * (offset >> (4 * --digits)) + 1];
-	for (int shift = 4 * digits - 8; shift >= 0; shift -= 8)
-		at = put_byte(at, (uint8_t)(offset >> shift));
-	return at;
-}
-
 /* As many bytes as there are, and blanks for the rest; then what of them is printable. */
 static uint8_t *put_columns(uint8_t *at, const uint8_t *bytes, size_t count)
 {
@@ -68,7 +43,7 @@ static uint8_t *put_columns(uint8_t *at, const uint8_t *bytes, size_t count)
 		memcpy(shown, bytes, count);
 	memset(at, ' ', COLUMNS);
 	for (size_t i = 0; i < count; i++)
-		put_byte(at + 3 * i + (i >= LINE_BYTES / 2), bytes[i]);
+		memcpy(at + 3 * i + (i >= LINE_BYTES / 2), pairs + (size_t)2 * bytes[i], 2);
 	at = form_put(at + COLUMNS, "  |");
 	/* Always a whole line, which the compiler does at once; what is too much is written over. */
 	for (size_t i = 0; i < LINE_BYTES; i++)
@@ -92,7 +67,7 @@ static void render(struct page *page, const struct desk *desk, const struct reco
 		size_t count = left < LINE_BYTES ? left : LINE_BYTES;
 
 		memcpy(at, source, source_bytes);
-		at = form_put(put_offset(form_put(at + source_bytes, " "), offset), "  ");
+		at = form_put(form_put_hex(form_put(at + source_bytes, " "), offset, OFFSET_DIGITS), "  ");
 		at = put_columns(at, bytes, count);
 		bytes += count;
 		offset += count;
@@ -101,4 +76,4 @@ static void render(struct page *page, const struct desk *desk, const struct reco
 	page_add(page, form_put_event(at, record, payload));
 }
 
-const struct form form_hex = { .verdict = verdict, .advance = advance, .render = render };
+const struct form form_hex = { .verdict = form_whole_lines, .advance = advance, .render = render };

@@ -50,12 +50,6 @@ static uint32_t lines_of(const struct record *record, const uint8_t *payload)
 	return lines;
 }
 
-static uint8_t verdict(const struct text_state *state, const struct record *record)
-{
-	(void)state, (void)record;
-	return 0;
-}
-
 static void advance(const struct desk *desk, struct text_state *state, const struct record *record,
 		    const uint8_t *payload)
 {
@@ -87,18 +81,6 @@ static uint8_t *put_time(uint8_t *at, uint64_t usecs)
 	at = form_put(put_digits(at, (unsigned)utc.tm_min, 2), ":");
 	at = form_put(put_digits(at, (unsigned)utc.tm_sec, 2), ".");
 	return form_put(put_digits(at, (unsigned)(usecs % 1000000), 6), "Z");
-}
-
-static uint8_t *put_hex(uint8_t *at, uint64_t number)
-{
-	static const char names[] = "0123456789abcdef";
-	int digits = 1;
-
-	while (digits < 16 && number >> (4 * digits) != 0)
-		digits++;
-	for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
-		*at++ = (uint8_t)names[number >> shift & 15];
-	return at;
 }
 
 /* The members address and port. */
@@ -161,10 +143,7 @@ static uint8_t *put_character(uint8_t *at, const uint8_t *bytes, size_t count, s
 		memcpy(at, bytes, *used);
 		return at + *used;
 	}
-	at = form_put(at, "\\u");
-	for (int shift = 12; shift >= 0; shift -= 4)
-		*at++ = (uint8_t) "0123456789abcdef"[code >> shift & 15];
-	return at;
+	return form_put_hex(form_put(at, "\\u"), code, 4);
 }
 
 /* What is between the quotes of a string, of text that is valid. */
@@ -197,7 +176,7 @@ static uint8_t *put_head(uint8_t *at, const struct record *record, uint64_t sequ
 /* From the event's end to the client's port; more of the client may follow. */
 static uint8_t *put_connection(uint8_t *at, const struct desk *desk, const struct record *record)
 {
-	at = put_hex(form_put(at, "},\"connection\":{\"id\":\""), committed(&desk->run));
+	at = form_put_hex(form_put(at, "},\"connection\":{\"id\":\""), committed(&desk->run), 1);
 	at = form_put_number(form_put(at, "-"), record->slot);
 	at = form_put_number(form_put(at, "-"), record->generation);
 	return put_endpoint(form_put(at, "\"},\"client\":{"), &record->peer);
@@ -243,7 +222,7 @@ static uint8_t *put_lost(uint8_t *at, const struct desk *desk, const struct reco
 	struct record_lost note = form_lost_note(payload);
 
 	at = put_connection(put_head(at, record, sequence, "lost"), desk, record);
-	return form_put(put_range(at, record->offset + note.had, note.bytes - note.had), "}\n");
+	return form_put(put_range(at, record->offset + note.had, form_lost_bytes(&note)), "}\n");
 }
 
 static uint8_t *put_close(uint8_t *at, const struct desk *desk, const struct record *record,
@@ -257,8 +236,8 @@ static uint8_t *put_close(uint8_t *at, const struct desk *desk, const struct rec
 	at = form_put_number(form_put(at, ",\"bytes\":"), note.received);
 	at = form_put_number(form_put(at, "},\"server\":{\"bytes\":"), note.echoed);
 	at = form_put_number(form_put(at, "},\"dropped_bytes\":"), note.dropped);
-	if (note.unlogged + note.lost > 0)
-		at = form_put_number(form_put(at, ",\"unlogged\":"), note.unlogged + note.lost);
+	if (form_unlogged_bytes(&note) > 0)
+		at = form_put_number(form_put(at, ",\"unlogged\":"), form_unlogged_bytes(&note));
 	return form_put(at, "}\n");
 }
 
@@ -323,5 +302,5 @@ static void render(struct page *page, const struct desk *desk, const struct reco
 }
 
 const struct form form_json = {
-	.holds = true, .tells_server = true, .verdict = verdict, .advance = advance, .render = render
+	.holds = true, .tells_server = true, .verdict = form_whole_lines, .advance = advance, .render = render
 };

@@ -52,7 +52,7 @@ uint64_t tagged_unlogged(const struct record *record, const uint8_t *payload)
 	if (record->type != RECORD_LOST)
 		return 0;
 	lost = form_lost_note(payload);
-	return lost.bytes - lost.had;
+	return form_lost_bytes(&lost);
 }
 
 uint8_t *tagged_put_lead(uint8_t *at, const struct record *record)

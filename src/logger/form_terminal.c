@@ -12,19 +12,9 @@
 static void advance(const struct desk *desk, struct text_state *state, const struct record *record,
 		    const uint8_t *payload)
 {
-	bool unchanged = !state->mid_line;
-	bool ends_line = form_ends_line(record, payload, unchanged);
-
 	(void)desk;
 	if (record->type == RECORD_DATA) {
-		struct text text;
-
-		form_text(&text, record, payload);
-		if (text.count == 0)
-			return;
-		state->slot = record->slot;
-		state->generation = record->generation;
-		state->mid_line = !ends_line;
+		form_advance_text(state, record, payload);
 	} else if ((record->type != RECORD_CLOSE && record->type != RECORD_LOST) || record->held[0] != 0 ||
 		   tagged_unlogged(record, payload) > 0) {
 		state->generation = 0;

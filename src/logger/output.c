@@ -345,11 +345,14 @@ static ssize_t write_some(struct output *output, const struct iovec *pieces, siz
 		commit(&desk->relay_origin, committed(&desk->progress.written));
 		written = writev(output->relay_write_fd, pieces, (int)count);
 		fault_point("relay");
-	} else if (output->is_terminal) {
-		written = write(STDOUT_FILENO, pieces->iov_base,
-				pieces->iov_len < TERMINAL_BYTES ? pieces->iov_len : TERMINAL_BYTES);
-		fault_point("write");
 	} else {
+		struct iovec little = *pieces;
+
+		if (output->is_terminal) {
+			little.iov_len = little.iov_len < TERMINAL_BYTES ? little.iov_len : TERMINAL_BYTES;
+			pieces = &little;
+			count = 1;
+		}
 		written = writev(STDOUT_FILENO, pieces, (int)count);
 		fault_point("write");
 	}
@@ -364,7 +367,8 @@ int output_write(struct output *output, struct iovec *pieces, size_t count)
 		count_written(output->desk, sum_of(pieces, count));
 		return 0;
 	}
-	while ((count = pass_over(&pieces, count, 0)) > 0) {
+	count = pass_over(&pieces, count, 0); /* no write is of nothing */
+	while (count > 0) {
 		ssize_t written = write_some(output, pieces, count);
 
 		if (written < 0 && passing(output) != 0)

@@ -157,7 +157,7 @@ bool children_are_futile(const struct master *master)
 
 bool children_log(const struct master *master)
 {
-	const struct child *logger = &master->ledger->children[master->ledger->workers];
+	const struct child *logger = ledger_logger(master->ledger);
 
 	return logger->process.ready || (!logger->absent && logger->delay_msecs <= DELAY_FUTILE_MSECS);
 }

@@ -21,11 +21,6 @@ enum {
 	KILLS_MAX = 3,           /* rounds, then the rest is given up */
 };
 
-static const struct log_progress *log_of(const struct master *master)
-{
-	return master->child_memory[master->ledger->workers].base;
-}
-
 /* What is still on its way out shrinks while the logger gets on with its work. */
 static bool log_moves(struct master *master)
 {

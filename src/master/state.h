@@ -48,4 +48,10 @@ struct master {
 	struct acceptor acceptor;
 };
 
+/* How far the log has come, which the logger's memory begins with. */
+static inline const struct log_progress *log_of(const struct master *master)
+{
+	return master->child_memory[master->ledger->workers].base;
+}
+
 #endif

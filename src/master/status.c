@@ -60,7 +60,7 @@ void status_write(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
 	const struct child *logger = &ledger->children[ledger->workers];
-	const struct log_progress *log = master->child_memory[ledger->workers].base;
+	const struct log_progress *log = log_of(master);
 	const struct budget *budget = master->budget_memory.base;
 	struct row total = { 0 };
 	uint64_t held = 0;

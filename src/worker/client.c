@@ -97,9 +97,15 @@ static bool announce(struct clients *clients, struct client *client)
 	return true;
 }
 
+/* Tells the log what it must know of a connection; of one that was let go it knows all but what was left out. */
+static bool tell(struct clients *clients, struct client *client)
+{
+	return (client->fd < 0 || announce(clients, client)) && tap_tell_gap(clients->tap, client->slot);
+}
+
 bool client_catch_up(struct clients *clients, struct client *client)
 {
-	if (announce(clients, client) && tap_tell_gap(clients->tap, client->slot))
+	if (tell(clients, client))
 		return true;
 	queue_add(&clients->untold, client_number(clients, client));
 	return false;
@@ -155,8 +161,7 @@ void clients_conclude(struct clients *clients)
 	while (clients->ended.count > 0 && tap_is_open(clients->tap)) {
 		struct client *client = &clients->each[queue_first(&clients->ended)];
 
-		if ((client->fd >= 0 && !announce(clients, client)) ||
-		    !tap_tell_gap(clients->tap, client->slot) || !tap_conclude(clients->tap, client->slot))
+		if (!tell(clients, client) || !tap_conclude(clients->tap, client->slot))
 			return;
 		if (client->fd >= 0)
 			client_let_go(clients, client);

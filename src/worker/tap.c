@@ -196,12 +196,13 @@ static uint64_t logged(const struct tap *tap, uint64_t bytes)
 void tap_settle(struct tap *tap, size_t count, size_t dropped)
 {
 	const struct chunk *chunk = &tap->part->batch.in_hand;
-	struct record record = record_of(tap, &tap->part->slots[committed(&chunk->slot)], RECORD_DATA);
+	const struct slot *slot = &tap->part->slots[committed(&chunk->slot)];
+	struct record record = record_of(tap, slot, RECORD_DATA);
 	uint64_t position = chunk->position;
 	size_t wanted = (size_t)(logged(tap, chunk->offset + count) - logged(tap, chunk->offset));
 	size_t done = 0;
 
-	if (committed(&tap->part->slots[committed(&chunk->slot)].gap) != 0)
+	if (committed(&slot->gap) != 0)
 		wanted = 0;
 	dropped -= dropped < count - wanted ? dropped : count - wanted;
 	record.time_usecs = chunk->time_usecs;
