@@ -128,25 +128,6 @@ goes_on_without_room() {
 	at_once goes_on_without_room escaped json
 }
 
-# is_another LOGGER: has another one taken its place?
-is_another() {
-	local logger
-
-	logger=$(processes echod-logger 2>/dev/null)
-	[ -n "$logger" ] && [ "$logger" != "$1" ]
-}
-
-# kill_loggers COUNT: one after the other.
-kill_loggers() {
-	local logger i
-
-	for ((i = 0; i < $1; i++)); do
-		logger=$(processes echod-logger)
-		kill -KILL "$logger"
-		wait_until is_another "$logger"
-	done
-}
-
 kill_while_it_waits() {
 	start_on_a_small_disk "$1" --workers=2 --when-full=pause
 	send_streams -H

@@ -7,15 +7,6 @@ load helper/kills
 
 FORMS=(escaped hex json)
 
-# splits FORM NAME...: the log is of this form, and has what the clients of these names have sent.
-splits() {
-	local manifests=("${@:2}")
-
-	manifests=("${manifests[@]/#/$TMP/}")
-	"$CLIENT" logsplit -o "$1" "$LOG" "${manifests[@]/%/.sent}"
-	[ "$1" != json ] || parses
-}
-
 # parses: is each line of the log JSON to another program, too, and are they in order?
 parses() {
 	local lines
@@ -39,6 +30,7 @@ survives() {
 	await_swarm resetting
 	stop_echod
 	splits "$1" streams half-closing resetting
+	[ "$1" != json ] || parses
 	rm "$TMP"/*.in
 }
 
@@ -71,9 +63,10 @@ setup_file() {
 	ends_well json
 }
 
-# talk: a client says something with a character that is cut by a pause, another one comes in between, and one
-# resets its connection.
+# talk FORM: a client says something with a character that is cut by a pause, and another one comes in between. Sets
+# A and B, where they are.
 talk() {
+	start_echod --workers=1 --output="$1"
 	open_client a nc -N 127.0.0.1 "$PORT"
 	feed a $'hello\n\e[31m\xe2\x82'
 	wait_until got a $'hello\n\e[31m\xe2\x82'
@@ -83,47 +76,34 @@ talk() {
 	await_client a
 	wait_until status_is 0 workers clients
 	stop_echod
-}
-
-# source NUMBER: the address of the so many-th connection in an escaped or hex log.
-source_of() {
-	sed -n 's/\* connected to .*//p' "$LOG" | sed -n "$1p"
+	A=$(source_of 1)
+	B=$(source_of 2)
 }
 
 @test "escaped: what it looks like" {
-	local a b
-
-	start_echod --workers=1 --output=escaped
-	talk
-	a=$(source_of 1)
-	b=$(source_of 2)
+	talk escaped
 	cmp "$LOG" - <<-END
-		$a* connected to 127.0.0.1:$PORT
-		$a: hello
-		$a: \\x1b[31m\\
-		$b* connected to 127.0.0.1:$PORT
-		$b: x\\\\y\\r
-		$b* closed: client_end, received 5, echoed 5, dropped 0
-		$a: €: forged\\
-		$a* closed: client_end, received 22, echoed 22, dropped 0
+		$A* connected to 127.0.0.1:$PORT
+		$A: hello
+		$A: \\x1b[31m\\
+		$B* connected to 127.0.0.1:$PORT
+		$B: x\\\\y\\r
+		$B* closed: client_end, received 5, echoed 5, dropped 0
+		$A: €: forged\\
+		$A* closed: client_end, received 22, echoed 22, dropped 0
 	END
 }
 
 @test "hex: what it looks like" {
-	local a b
-
-	start_echod --workers=1 --output=hex
-	talk
-	a=$(source_of 1)
-	b=$(source_of 2)
+	talk hex
 	cmp "$LOG" - <<-END
-		$a* connected to 127.0.0.1:$PORT
-		$a 00000000  68 65 6c 6c 6f 0a 1b 5b  33 31 6d e2 82           |hello..[31m..|
-		$b* connected to 127.0.0.1:$PORT
-		$b 00000000  78 5c 79 0d 0a                                    |x\\y..|
-		$b* closed: client_end, received 5, echoed 5, dropped 0
-		$a 0000000d  ac 3a 20 66 6f 72 67 65  64                       |.: forged|
-		$a* closed: client_end, received 22, echoed 22, dropped 0
+		$A* connected to 127.0.0.1:$PORT
+		$A 00000000  68 65 6c 6c 6f 0a 1b 5b  33 31 6d e2 82           |hello..[31m..|
+		$B* connected to 127.0.0.1:$PORT
+		$B 00000000  78 5c 79 0d 0a                                    |x\\y..|
+		$B* closed: client_end, received 5, echoed 5, dropped 0
+		$A 0000000d  ac 3a 20 66 6f 72 67 65  64                       |.: forged|
+		$A* closed: client_end, received 22, echoed 22, dropped 0
 	END
 }
 
@@ -137,8 +117,7 @@ source_of() {
 }
 
 @test "json: what jq makes of it" {
-	start_echod --workers=1 --output=json
-	talk
+	talk json
 	[ "$(jq -r .event.action "$LOG" | tr '\n' ' ')" = 'start open data open data close data close stop ' ]
 	[ "$(jq -r 'select(.event.action == "data") | .data' "$LOG")" = $'hello\n\e[31m\nx\\y\r\n\n€: forged' ]
 	[ "$(jq -c 'select(.event.action == "close") | [.event.reason, .client.bytes, .server.bytes, .dropped_bytes]' "$LOG")" = $'["client_end",5,5,0]\n["client_end",22,22,0]' ]
@@ -169,6 +148,7 @@ source_of() {
 		wait_until status_is 0 workers clients
 		stop_echod
 		splits "$form" stuck
+		[ "$form" != json ] || parses
 		rm "$TMP/stuck.sent"
 	done
 	grep -q '\* dropped [1-9][0-9]* bytes$' "$LOG"
@@ -211,29 +191,14 @@ source_of() {
 	grep -q 'closed: client_end, received 10, echoed 10, dropped 0, 10 bytes not logged$' "$LOG"
 }
 
-@test "--log-bytes with --output=plain, which could not tell: refused" {
-	run --separate-stderr "$ECHOD" --log-bytes=7 --output=plain
-	[ "$status" -eq 2 ]
-	[ -z "$output" ]
-	# shellcheck disable=SC2154 # run sets it
-	[ "$(wc -l <<<"$stderr")" -eq 1 ]
-}
-
 @test "tagged on a terminal: nothing that a client sends reaches it raw, and elsewhere everything does" {
-	local terminal
-
-	needs_terminal
-	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
-	started terminal
-	wait_until [ -e "$TMP/tty" ]
-	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
-	stdout_to "$TMP/tty"
+	stdout_to_terminal socat
 	start_echod --workers=1
 	"$CLIENT" payload -b 200000 -y random >"$TMP/random"
 	{ printf '\t\\ \xe2\x82\xac \xc2\x9b \xe2\x80\xae \xed\xa0\x80 \xc0\x80'; cat "$TMP/random"; } | nc -N 127.0.0.1 "$PORT" >"$TMP/echo" 3>&-
 	stop_echod
 	wait_until ends_with "$TMP/shown" "$(tail -c 1 "$TMP/random" | od -An -tx1 | tr -d ' ')"
-	exec {terminal}>&-
+	close_terminal
 	grep -qF $'\t\\ \xe2\x82\xac \\xc2\\x9b \\xe2\\x80\\xae \\xed\\xa0\\x80 \\xc0\\x80' "$TMP/shown"
 	# No control character but newline and tab, and every other byte is part of valid UTF-8.
 	[ "$(LC_ALL=C tr -d '\n\t\040-\176\200-\377' <"$TMP/shown" | wc -c)" -eq 0 ]
@@ -242,14 +207,9 @@ source_of() {
 }
 
 @test "tagged on a terminal: what is text is shown as it is, and so is everything else of the log" {
-	local a b terminal
+	local a b
 
-	needs_terminal
-	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
-	started terminal
-	wait_until [ -e "$TMP/tty" ]
-	exec {terminal}<>"$TMP/tty"
-	stdout_to "$TMP/tty"
+	stdout_to_terminal socat
 	start_echod --workers=1 --no-echo
 	LOG=$TMP/shown
 	open_client a nc -N 127.0.0.1 "$PORT"
@@ -261,7 +221,7 @@ source_of() {
 	await_client a
 	stop_echod
 	wait_until has_lines 5
-	exec {terminal}>&-
+	close_terminal
 	a=$(peer 1)
 	b=$(peer 2)
 	log_is "New connection from $a
@@ -270,10 +230,6 @@ New connection from $b
 $b: three
 $a: two €
 "
-}
-
-has_lines() {
-	[ "$(wc -l <"$TMP/shown")" -ge "$1" ]
 }
 
 # ends_with FILE HEX: is that the last byte shown, be it raw or escaped?

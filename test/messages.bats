@@ -7,8 +7,7 @@ load helper/kills
 
 # start_together ARGUMENT...: starts the server with both in $LOG.
 start_together() {
-	# shellcheck disable=SC2016 # for the other shell to expand
-	through sh -c 'exec "$@" 2>&1' sh
+	stderr_joins_stdout
 	start_silent_echod "$@"
 	ERR=${SHOWN:-$LOG}
 	wait_until reported 'echod: listening on .*'
@@ -51,10 +50,10 @@ seen() {
 }
 
 expect_tagged() {
-	local a b
+	local a b LOG=$ERR
 
-	b=$(sed -n 's/^New connection from //p' "$ERR" | sed -n 1p)
-	a=$(sed -n 's/^New connection from //p' "$ERR" | sed -n 2p)
+	b=$(peer 1)
+	a=$(peer 2)
 	seen "$a" "$b" | diff - <(cat <<-'END'
 		echod: listening on 127.0.0.1:PORT
 		New connection from B
@@ -82,19 +81,12 @@ expect_tagged() {
 }
 
 @test "on a terminal: the same" {
-	local terminal
-
 	SHOWN=$TMP/shown
-	needs_terminal
-	socat -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$SHOWN,creat" 3>&- &
-	started terminal
-	wait_until [ -e "$TMP/tty" ]
-	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
-	stdout_to "$TMP/tty"
+	stdout_to_terminal socat
 	start_together --workers=1 --verbose
 	talk
 	expect_tagged
-	exec {terminal}>&-
+	close_terminal
 }
 
 @test "plain, >log 2>&1: a message ends the line that the log stands in, and nothing else is added" {
@@ -126,8 +118,8 @@ expect_tagged() {
 
 	start_together --workers=1 --verbose --output=escaped
 	talk
-	b=$(sed -n 's/\* connected to .*//p' "$LOG" | sed -n 1p)
-	a=$(sed -n 's/\* connected to .*//p' "$LOG" | sed -n 2p)
+	b=$(source_of 1)
+	a=$(source_of 2)
 	seen "$a" "$b" | diff - <(cat <<-'END'
 		echod: listening on 127.0.0.1:PORT
 		B* connected to 127.0.0.1:PORT
@@ -155,14 +147,8 @@ said() {
 	jq -r 'select(.event.action == "message") | .message' "$LOG" | grep -qx "$1"
 }
 
-# has_lines COUNT: are there so many lines by now?
-has_lines() {
-	[ "$(wc -l <"$LOG")" -ge "$1" ]
-}
-
 @test "json, >log 2>&1: a message is an object of its own, and the log parses" {
-	# shellcheck disable=SC2016 # for the other shell to expand
-	through sh -c 'exec "$@" 2>&1' sh
+	stderr_joins_stdout
 	start_silent_echod --workers=1 --verbose --output=json
 	wait_until said 'listening on 127\.0\.0\.1:[0-9]*'
 	open_client a nc -N 127.0.0.1 "$PORT"
@@ -222,7 +208,7 @@ has_lines() {
 	await_swarm streams
 	await_swarm half-closing
 	stop_echod
-	"$CLIENT" logsplit -o escaped "$LOG" "$TMP/streams.sent" "$TMP/half-closing.sent"
+	splits escaped streams half-closing
 	grep '^echod: ' "$LOG" >"$TMP/messages"
 	ERR=$TMP/messages
 	deaths_are "$kills"

@@ -172,6 +172,11 @@ accepted() {
 	done
 }
 
+@test "what is left out of the log must be told, which --output=plain could not" {
+	refused '--log-bytes: --output=plain could not say what is left out' --log-bytes=7 --output=plain
+	refused '--when-log-stalls=drop: --output=plain could not say what is left out' -L drop -o plain
+}
+
 @test "--listen takes a port, alone or after an address, and nothing else" {
 	local value
 	for value in 0 7 1234 65535 127.0.0.1:7 0.0.0.0:0 '[::1]:7' '[::]:65535' '[::ffff:127.0.0.1]:7' :7 '*:7' \

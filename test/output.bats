@@ -3,13 +3,6 @@
 
 load helper/kills
 
-# A FIFO as the server's stdout, held open by the test and read by nobody yet.
-stall_stdout() {
-	mkfifo "$TMP/pipe"
-	exec {HELD}<>"$TMP/pipe"
-	stdout_to "$TMP/pipe"
-}
-
 # workers_hold COUNT: have the workers got so many connections? Each has a channel besides.
 workers_hold() {
 	local worker count=0
@@ -48,6 +41,11 @@ workers_hold() {
 	await_echod
 }
 
+# numbered_lines COUNT: of 100 bytes each.
+numbered_lines() {
+	awk -v count="$1" 'BEGIN { for (i = 0; i < count; i++) printf "%099d\n", i }'
+}
+
 # Reads a byte at a time, as the shell does from a pipe, so that what the pipes hold takes it seconds.
 read_slowly() {
 	local line
@@ -63,7 +61,7 @@ read_slowly() {
 	started log_reader
 	stdout_to "$TMP/pipe"
 	start_echod --workers=1 --no-echo --drain-timeout=0
-	awk 'BEGIN { for (i = 0; i < 9000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	numbered_lines 9000 >"$TMP/sent"
 	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
 	stop_echod
 	await_end "${CLIENT_PID[log_reader]}"
@@ -88,7 +86,7 @@ children_are_not() {
 @test "a log that is read a page at a time is waited for, though each time somebody was thought to hang" {
 	stall_stdout
 	start_echod --workers=1 --no-echo --drain-timeout=0
-	awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	numbered_lines 20000 >"$TMP/sent"
 	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
 	kill -TERM "$PID"
 	read_a_page_a_round 6
@@ -106,40 +104,26 @@ shows() {
 }
 
 @test "a slow terminal is waited for after --drain-timeout, and shows everything once" {
-	local terminal
-
 	needs_tracing
-	needs_terminal
 	# A few bytes at a time, and tracing makes each call slow.
-	strace -qq -o /dev/null socat -u -b 256 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
-	started terminal
-	wait_until [ -e "$TMP/tty" ]
-	exec {terminal}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
-	stdout_to "$TMP/tty"
+	stdout_to_terminal strace -qq -o /dev/null socat -b 256
 	start_echod --workers=1 --no-echo --output=plain --drain-timeout=0
-	awk 'BEGIN { for (i = 0; i < 8000; i++) printf "%099d\n", i }' >"$TMP/sent"
+	numbered_lines 8000 >"$TMP/sent"
 	nc -N 127.0.0.1 "$PORT" <"$TMP/sent" 3>&-
 	stop_echod
 	wait_until shows "$TMP/sent"
-	exec {terminal}>&-
+	close_terminal
 	[ "$(complaints | wc -l)" -eq 0 ]
 }
 
 @test "a slow terminal is waited for though a record takes fifty times its bytes there" {
-	local terminal
-
 	needs_tracing
-	needs_terminal
-	strace -qq -o /dev/null socat -u -b 64 "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
-	started terminal
-	wait_until [ -e "$TMP/tty" ]
-	exec {terminal}<>"$TMP/tty"
-	stdout_to "$TMP/tty"
+	stdout_to_terminal strace -qq -o /dev/null socat -b 64
 	start_echod --workers=1 --no-echo --output=escaped --drain-timeout=0
 	head -c 16000 /dev/zero | tr '\0' '\n' | nc -N 127.0.0.1 "$PORT" 3>&-
 	stop_echod
 	wait_until grep -q 'closed: ' "$TMP/shown"
-	exec {terminal}>&-
+	close_terminal
 	[ "$(grep -c '^127.0.0.1:[0-9]*: $' "$TMP/shown")" -eq 16000 ]
 	[ "$(complaints | wc -l)" -eq 0 ]
 }
@@ -221,12 +205,8 @@ full_is_said() {
 	reported 'echod: standard output: [0-9]* bytes of the log are lost'
 }
 
-is_there() {
-	[ -n "$(processes "$1")" ]
-}
-
 @test "loggers that die when stdout is gone: what is said to be lost is what was received and not written" {
-	local first i pid written
+	local first written
 
 	mkfifo "$TMP/pipe"
 	# shellcheck disable=SC2016 # for the other shell to expand
@@ -241,12 +221,7 @@ is_there() {
 	kill "${CLIENT_PID[log_reader]}"
 	wait_until reported 'echod: standard output: Broken pipe'
 	note_family
-	for ((i = 0; i < 5; i++)); do
-		pid=$(processes echod-logger)
-		kill -KILL "$pid"
-		wait_until is_gone "$pid"
-		wait_until is_there echod-logger
-	done
+	kill_loggers 5
 	await_end "${CLIENT_PID[feeder]}"
 	wait_until status_is 3000000 workers received
 	read -r first <"$TMP/first"
@@ -258,8 +233,7 @@ is_there() {
 }
 
 @test "messages in the same file (2>&1) take no byte of the log away" {
-	# shellcheck disable=SC2016 # for the other shell to expand
-	through sh -c 'exec "$@" 2>&1' sh
+	stderr_joins_stdout
 	start_silent_echod --verbose --no-echo --output=plain
 	# shellcheck disable=SC2016 # for the other shell to expand
 	open_client bulk sh -c 'head -c 200000000 /dev/zero | tr "\\0" "\\1" | nc -N 127.0.0.1 "$0"' "$PORT"

@@ -3,21 +3,11 @@
 
 load helper/kills
 
-# The server's stdout is a FIFO that the test reads when it likes.
-stall() {
-	mkfifo "$TMP/pipe"
-	exec {HELD}<>"$TMP/pipe"
-	stdout_to "$TMP/pipe"
-}
-
-# read_on: from now on it is read, into $TMP/log.
+# read_on COMMAND...: from now on the log is read by this command, into $TMP/log.
 read_on() {
 	(
-		# Who holds a client's input open keeps it from ending.
-		for feed in "${CLIENT_FEED[@]}"; do
-			exec {feed}>&-
-		done
-		exec cat "$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&-
+		close_feeds
+		exec "$@" <"$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&-
 	) &
 	started log_reader
 }
@@ -28,24 +18,19 @@ read_to_the_end() {
 	LOG=$TMP/log
 }
 
-# splits FORM NAME...: the log is of this form, and has what the clients of these names have sent but for what it
-# says is not there.
-splits() {
-	local manifests=("${@:2}")
-
-	manifests=("${manifests[@]/#/$TMP/}")
-	"$CLIENT" logsplit -o "$1" "$LOG" "${manifests[@]/%/.sent}"
+sum() {
+	awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 echoes_go_on() {
 	local form=$1
 
-	stall
+	stall_stdout
 	start_echod --workers=2 --output="$form" --when-log-stalls=drop
 	"$CLIENT" stream -H -n 8 -b 3000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
 	# Nothing is read yet: all that was too much for the pipes is left out.
 	others_are_served -m "$TMP/others.sent"
-	read_on
+	read_on cat
 	others_are_served -s 2 -m "$TMP/more.sent"
 	wait_until status_is 0 workers clients
 	stop_echod
@@ -56,8 +41,8 @@ echoes_go_on() {
 @test "escaped: a log that nobody reads holds nobody up, and says what is not in it" {
 	echoes_go_on escaped
 	grep -q '\* [1-9][0-9]* bytes not logged$' "$LOG"
-	[ "$(sed -n 's/.*\* \([0-9]*\) bytes not logged$/\1/p' "$LOG" | awk '{ sum += $1 } END { print sum + 0 }')" -eq \
-		"$(sed -n 's/.*, \([0-9]*\) bytes not logged$/\1/p' "$LOG" | awk '{ sum += $1 } END { print sum + 0 }')" ]
+	[ "$(sed -n 's/.*\* \([0-9]*\) bytes not logged$/\1/p' "$LOG" | sum)" -eq \
+		"$(sed -n 's/.*, \([0-9]*\) bytes not logged$/\1/p' "$LOG" | sum)" ]
 }
 
 @test "hex: a log that nobody reads holds nobody up, and says what is not in it" {
@@ -66,20 +51,20 @@ echoes_go_on() {
 
 @test "json: a log that nobody reads holds nobody up, and says what is not in it" {
 	echoes_go_on json
-	[ "$(jq 'select(.event.action == "lost") | .length' "$LOG" | awk '{ sum += $1 } END { print sum + 0 }')" -eq \
-		"$(jq 'select(.event.action == "close") | .unlogged // 0' "$LOG" | awk '{ sum += $1 } END { print sum + 0 }')" ]
+	[ "$(jq 'select(.event.action == "lost") | .length' "$LOG" | sum)" -eq \
+		"$(jq 'select(.event.action == "close") | .unlogged // 0' "$LOG" | sum)" ]
 }
 
 @test "tagged: what is not in the log is said on a line of its own, when the log moves again" {
 	local peer
 
-	stall
+	stall_stdout
 	start_echod --workers=1 --when-log-stalls=drop
 	open_client a nc -N 127.0.0.1 "$PORT"
 	"$CLIENT" stream -n 8 -b 1000000 -c 65536 "127.0.0.1:$PORT"
 	feed a hello
 	wait_until got a hello
-	read_on
+	read_on cat
 	# It says nothing more, and yet it is told of.
 	wait_until grep -qx '127.0.0.1:[0-9]*: \[5 bytes not logged\]' "$TMP/log"
 	feed a $' again\n'
@@ -94,12 +79,12 @@ echoes_go_on() {
 	local form
 
 	for form in escaped json; do
-		stall
+		stall_stdout
 		start_echod --workers=2 --output="$form" --when-log-stalls=drop
 		start_swarm streams -n 8 -c 16384 -w 65536 -k 4000 -y utf8
 		start_swarm half-closing -n 8 -b 30000 -c 16384 -k 2000 -y forged
 		kill_at_random "$(by_length 5 100)" -i 60 -t echod-worker -t echod-logger
-		read_on
+		read_on cat
 		kill_at_random "$(by_length 5 100)" -i 60 -t echod-worker -t echod-logger
 		await_swarm streams
 		await_swarm half-closing
@@ -111,22 +96,12 @@ echoes_go_on() {
 	done
 }
 
-# A page is read at a time, as slowly as strace(1) makes cat.
-read_slowly() {
-	(
-		for feed in "${CLIENT_FEED[@]}"; do
-			exec {feed}>&-
-		done
-		exec strace -qq -o /dev/null dd if="$TMP/pipe" of="$TMP/log" bs=512 status=none 3>&- {HELD}>&-
-	) &
-	started log_reader
-}
-
 @test "a log that is read slowly holds nobody up for long" {
 	needs_tracing
-	stall
+	stall_stdout
 	start_echod --workers=1 --output=escaped --when-log-stalls=drop
-	read_slowly
+	# A few bytes at a time, and tracing makes each call slow.
+	read_on strace -qq -o /dev/null dd bs=512 status=none
 	open_client streams "$CLIENT" stream -H -n 8 -b 4000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
 	others_are_served -m "$TMP/others.sent" | tee "$TMP/others"
 	note "$(cat "$TMP/others")"
@@ -142,11 +117,11 @@ read_slowly() {
 	local form
 
 	for form in escaped json; do
-		stall
+		stall_stdout
 		start_echod --workers=1 --output="$form" --when-log-stalls=drop
 		"$CLIENT" stream -n 4 -b 2000000 -c 65536 -m "$TMP/streams.sent" "127.0.0.1:$PORT"
 		"$CLIENT" stream -H -r -n 50 -p 5 -b 100 -s 3 -m "$TMP/short.sent" "127.0.0.1:$PORT"
-		read_on
+		read_on cat
 		wait_until status_is 0 workers clients
 		stop_echod
 		read_to_the_end
@@ -156,12 +131,12 @@ read_slowly() {
 }
 
 @test "clients that are reset while the log does not move: each is in it, and has its end" {
-	stall
+	stall_stdout
 	start_echod --workers=1 --output=escaped --when-log-stalls=drop
 	"$CLIENT" stream -n 4 -b 2000000 -c 65536 "127.0.0.1:$PORT"
 	"$CLIENT" reset -n 5 "127.0.0.1:$PORT" connected
 	"$CLIENT" reset -n 5 "127.0.0.1:$PORT" sent
-	read_on
+	read_on cat
 	wait_until status_is 0 workers clients
 	stop_echod
 	read_to_the_end
@@ -171,23 +146,15 @@ read_slowly() {
 }
 
 @test "clients that had ended before a shutdown are not cut off by it, though the log has not been told" {
-	stall
+	stall_stdout
 	start_echod --workers=1 --output=escaped --when-log-stalls=drop --drain-timeout=0
 	"$CLIENT" stream -H -n 4 -b 2000000 -c 65536 "127.0.0.1:$PORT"
 	"$CLIENT" stream -H -r -n 1500 -p 8 -b 5 "127.0.0.1:$PORT"
 	signal_echod TERM
 	wait_until is_deaf
-	read_on
+	read_on cat
 	await_echod 0
 	read_to_the_end
 	[ "$(grep -c 'closed: client_end, ' "$LOG")" -eq 1504 ]
 	[ "$(complaints | wc -l)" -eq 0 ]
-}
-
-@test "--when-log-stalls=drop with --output=plain, which could not tell: refused" {
-	run --separate-stderr "$ECHOD" --when-log-stalls=drop --output=plain
-	[ "$status" -eq 2 ]
-	[ -z "$output" ]
-	# shellcheck disable=SC2154 # run sets it
-	[ "$(wc -l <<<"$stderr")" -eq 1 ]
 }

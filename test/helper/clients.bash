@@ -9,6 +9,15 @@ started() {
 	STARTED[$!]=1
 }
 
+# close_feeds: for what a subshell is to run: who holds a client's input open keeps it from ending.
+close_feeds() {
+	local feed
+
+	for feed in "${CLIENT_FEED[@]}"; do
+		exec {feed}>&-
+	done
+}
+
 # open_client NAME COMMAND...: a client whose input the test feeds it piece by piece. Its output goes to
 # NAME.out and NAME.err.
 open_client() {
@@ -16,9 +25,7 @@ open_client() {
 
 	mkfifo "$TMP/$name.in"
 	(
-		for feed in "${CLIENT_FEED[@]}"; do
-			exec {feed}>&-
-		done
+		close_feeds
 		exec "${@:2}" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" 3>&-
 	) &
 	started "$name"
@@ -66,7 +73,17 @@ others_are_served() {
 	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
 }
 
-# needs_terminal: skips the test where socat(1) cannot make one.
-needs_terminal() {
+# stdout_to_terminal COMMAND...: the server's stdout is to be a terminal, and what it shows is in $TMP/shown; the
+# command, which ends in socat(1) and its options, reads it. Skips the test where there can be no terminal.
+stdout_to_terminal() {
 	mountpoint -q /dev/pts || skip "needs /dev/pts"
+	"$@" -u "PTY,link=$TMP/tty,raw,echo=0" "OPEN:$TMP/shown,creat" 3>&- &
+	started terminal
+	wait_until [ -e "$TMP/tty" ]
+	exec {TERMINAL}<>"$TMP/tty" # what it has not shown yet would be lost with the last who has it open
+	stdout_to "$TMP/tty"
+}
+
+close_terminal() {
+	exec {TERMINAL}>&-
 }

@@ -262,13 +262,22 @@ count_work() {
 	figure bytes "$(awk '{ print $3 }' <<<"$line")"
 }
 
+# splits FORM NAME...: the log is of this form, and has what the clients of these names have sent, but for what it
+# says is not there.
+splits() {
+	local manifests=("${@:2}")
+
+	manifests=("${manifests[@]/#/$TMP/}")
+	"$CLIENT" logsplit -o "$1" "$LOG" "${manifests[@]/%/.sent}"
+}
+
 # is_exact NAME...: after stop_echod. The log has what the swarms of these names have sent, and the server's
 # own counts of it, if it runs with --verbose, are right. Nothing was dropped.
 is_exact() {
 	local manifests=("${@/#/$TMP/}")
 
 	manifests=("${manifests[@]/%/.sent}")
-	"$CLIENT" logsplit "$LOG" "${manifests[@]}"
+	splits tagged "$@"
 	# shellcheck disable=SC2094 # it is only read
 	awk -v file="$ERR" '
 		FILENAME == file && / closed, received / { closed[$2] = $5 $7 $9 }
@@ -292,6 +301,25 @@ kill_at_random() {
 	echo "$line"
 	note "$line"
 	figure kills "$1"
+}
+
+# is_another LOGGER: has another one taken its place?
+is_another() {
+	local logger
+
+	logger=$(processes echod-logger 2>/dev/null)
+	[ -n "$logger" ] && [ "$logger" != "$1" ]
+}
+
+# kill_loggers COUNT: one after the other.
+kill_loggers() {
+	local logger i
+
+	for ((i = 0; i < $1; i++)); do
+		logger=$(processes echod-logger)
+		kill -KILL "$logger"
+		wait_until is_another "$logger"
+	done
 }
 
 # server_processes PATTERN: the server's processes of such a name, also those that have lost their parent: all

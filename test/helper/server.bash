@@ -133,6 +133,19 @@ through() {
 	RUNNER=("$@")
 }
 
+# stderr_joins_stdout: the server's messages are to go where its log goes.
+stderr_joins_stdout() {
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'exec "$@" 2>&1' sh
+}
+
+# stall_stdout: a FIFO as the server's stdout, held open by the test and read by nobody yet.
+stall_stdout() {
+	mkfifo "$TMP/pipe"
+	exec {HELD}<>"$TMP/pipe"
+	stdout_to "$TMP/pipe"
+}
+
 # stdout_to FILE: what the server is to have as its stdout.
 stdout_to() {
 	LOG=$1
@@ -212,6 +225,16 @@ is_deaf() {
 # peer NUMBER: the ADDRESS:PORT of the server's so many-th connection.
 peer() {
 	sed -n 's/^New connection from //p' "$LOG" | sed -n "$1p"
+}
+
+# source_of NUMBER: the same, of an escaped or hex log.
+source_of() {
+	sed -n 's/\* connected to .*//p' "$LOG" | sed -n "$1p"
+}
+
+# has_lines COUNT: has the log so many lines by now?
+has_lines() {
+	[ "$(wc -l <"$LOG")" -ge "$1" ]
 }
 
 # has_accepted COUNT: has the server announced so many connections?
