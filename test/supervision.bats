@@ -252,6 +252,33 @@ close_what_crashes_workers() {
 	close_what_crashes_workers
 }
 
+log_what_crashes_workers() {
+	local source
+
+	may_die_of 6
+	ulimit -c 0
+	# An adoption of a connection that has sent something does harm.
+	on_a_fault_build ECHOD_FAULT=repair:1:3:6
+	start_echod --workers=1 --output=escaped
+	open_client poisonous socat STDIO "TCP4:127.0.0.1:$PORT"
+	feed poisonous $'half a line, half a character\xc3'
+	wait_until got poisonous $'half a line, half a character\xc3'
+	kill -ABRT "$(worker_with_clients)"
+	wait_until is_gone "${CLIENT_PID[poisonous]}"
+	stop_echod
+	[ "$(grep -c 'crashed adopting this connection, closing it$' "$ERR")" -eq 1 ]
+	source=$(source_of 1)
+	diff - "$LOG" <<-END
+		$source* connected to 127.0.0.1:$PORT
+		$source: half a line, half a character\\xc3\\
+		$source* closed: error, received 30, echoed 30, dropped 0
+	END
+}
+
+@test "of a connection that is given up because workers crash, the log has what it sent and its end" {
+	log_what_crashes_workers
+}
+
 has_crashed() {
 	[ "$(grep -c 'killed by signal 6' "$ERR")" -eq "$1" ]
 }

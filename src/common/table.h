@@ -34,7 +34,7 @@ enum slot_state {
 	SLOT_DONE,     /* the worker is finished with it and its log is in the pipe */
 };
 
-/* What has happened on a connection; set by its worker, each once and for good. */
+/* What has happened on a connection; set by its worker but where it says who else, each once and for good. */
 enum slot_flag {
 	SLOT_ANNOUNCED = 1 << 0, /* its opening is in the log's pipe */
 	SLOT_PEER_DONE = 1 << 1, /* end-of-file was read */
@@ -47,6 +47,7 @@ enum slot_flag {
 	SLOT_FAILED = 1 << 8,    /* what broke it was no reset by its peer */
 	SLOT_ENDED = 1 << 9,     /* nothing more happens to it; what it came to is known */
 	SLOT_TOUCHED = 1 << 10,  /* bytes may have been received before its opening was in the pipe */
+	SLOT_GIVEN_UP = 1 << 11, /* workers crashed adopting it: to be closed unseen; set by the master */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX

@@ -272,15 +272,26 @@ void pool_refused(struct pool_worker *worker, uint32_t slot)
 	worker->child->process.resume_at = clock_msecs() + HOLD_MSECS;
 }
 
-static void suspect(struct pool_worker *worker, uint32_t slot)
+static void give_up(struct slot *slot)
 {
 	char peer[ADDRESS_TEXT_BYTES];
 
-	if (!is_served(worker, slot) || ++worker->connections[slot].crashes < CRASHES_MAX)
-		return;
-	address_text(&worker->part->slots[slot].peer, peer);
+	address_text(&slot->peer, peer);
 	diag("%s: %d workers crashed adopting this connection, closing it", peer, CRASHES_MAX);
-	release(worker, slot);
+	slot_set(slot, SLOT_GIVEN_UP);
+}
+
+static void suspect(struct pool_worker *worker, uint32_t slot)
+{
+	uint8_t crashes;
+
+	if (!is_served(worker, slot))
+		return;
+	crashes = ++worker->connections[slot].crashes;
+	if (crashes == CRASHES_MAX)
+		give_up(&worker->part->slots[slot]);
+	else if (crashes > CRASHES_MAX)
+		release(worker, slot); /* not even closing it goes well: the log does not learn of its end */
 }
 
 void pool_bury(struct pool_worker *worker, bool crashed)

@@ -12,7 +12,7 @@
 
 enum { ATTEMPTS_MAX = 50 }; /* with the master's pauses some 5 s */
 
-enum outcome { TAKEN_OVER, TRY_LATER, DISAGREES };
+enum outcome { TAKEN_OVER, TRY_LATER, DISAGREES, GIVEN_UP };
 
 /*
  * Brings the counters up to what the predecessor's last system call did, if that was cut off from
@@ -61,6 +61,8 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 
 	if (slot_has(slot, SLOT_ENDED))
 		return TAKEN_OVER;
+	if (slot_has(slot, SLOT_GIVEN_UP))
+		return GIVEN_UP;
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
 	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED))
@@ -94,6 +96,8 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		client_tell(client, client->attempts == ATTEMPTS_MAX
 					    ? "the kernel does not tell its state, closing"
 					    : "connection and table disagree, closing");
+		__attribute__((fallthrough));
+	case GIVEN_UP:
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | SLOT_FAILED);
 		tap_abandon_in_hand(clients->tap);
 	}
