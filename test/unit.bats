@@ -23,6 +23,10 @@ unit() {
 	unit queue
 }
 
+@test "timers: each goes off once, never early, at most a tick late" {
+	unit wheel
+}
+
 @test "records: none crosses a block, whole, partial and wrong ones are told apart" {
 	unit record
 }
