@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -27,6 +28,7 @@ enum {
 	PAUSE_MSECS = 1,              /* between reads, while little comes */
 	PAUSE_LESS_BYTES = 16 * 1024, /* after a read of more, the next one follows at once */
 	TOUCH_BYTES = 4096,           /* no page is smaller */
+	RUN_CHANCE_BITS = 12,
 };
 
 struct logger {
@@ -206,6 +208,16 @@ static void add_own_record(struct logger *logger, enum record_type type, const v
 	desk_mark(desk, desk_decided(desk), filled + (uint32_t)record_bytes(&record));
 }
 
+/* By the clock, as nothing else tells runs apart, and by chance, as other machines' clocks say the same. */
+static uint64_t new_run(void)
+{
+	uint64_t chance = 0;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) != sizeof(chance))
+		chance = 0;
+	return clock_calendar_usecs() << RUN_CHANCE_BITS | chance >> (64 - RUN_CHANCE_BITS);
+}
+
 /* The first logger of a run begins the log. */
 static void add_start(struct logger *logger)
 {
@@ -214,7 +226,7 @@ static void add_start(struct logger *logger)
 
 	if (!logger->decider.form->tells_server || desk->text.started || desk_filled(desk) > 0)
 		return;
-	commit(&desk->run, clock_calendar_usecs());
+	commit(&desk->run, new_run());
 	add_own_record(logger, RECORD_START, &pid, sizeof(pid));
 }
 
