@@ -23,7 +23,9 @@ static inline uint64_t log_delivered(const struct log_progress *progress)
 /* How many bytes are lost since standard output is gone. */
 static inline uint64_t log_lost(const struct log_progress *progress)
 {
-	return committed(&progress->written) - log_delivered(progress);
+	uint64_t end = committed(&progress->end);
+
+	return end > 0 ? committed(&progress->written) - (end - 1) : 0;
 }
 
 #endif

@@ -58,9 +58,11 @@ struct process {
 	uint64_t asked_at;   /* since when it owes an answer, if it does */
 };
 
-/* Bytes of all connections that have ended. */
+/* What the connections that have ended came to. */
 struct totals {
-	uint64_t received, echoed, dropped;
+	uint64_t received, echoed, dropped; /* bytes */
+	uint64_t unacked;                   /* bytes sent that are not echoed: their peers never had them */
+	uint64_t connections;               /* how many there were */
 };
 
 /* A worker or the logger, whichever process that is at the time. */
@@ -105,7 +107,7 @@ struct upgrade_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 6 };
+enum { LEDGER_LAYOUT = 7 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
@@ -121,7 +123,8 @@ struct ledger {
 	uint32_t worker_slots; /* slots of each worker */
 	uint32_t clients_max;
 	uint64_t ring_bytes;
-	uint64_t key; /* of the records */
+	uint64_t key;             /* of the records */
+	uint64_t started_at_secs; /* of the calendar: when the first program started */
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;
 	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */

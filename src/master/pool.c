@@ -75,6 +75,7 @@ static struct totals totals_of(const struct pool_worker *worker, const struct sl
 		.received = committed(&slot->received),
 		.echoed = slot_echoed(slot),
 		.dropped = slot_dropped(slot, worker->options->echo),
+		.unacked = committed(&slot->unacked),
 	};
 }
 
@@ -97,6 +98,8 @@ static void add_ended(struct pool_worker *worker, const struct slot *slot, const
 	ended->received += totals->received;
 	ended->echoed += totals->echoed;
 	ended->dropped += totals->dropped;
+	ended->unacked += totals->unacked;
+	ended->connections++;
 	if (worker->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
 		worker->ledger->shutdown.cut++;
 }

@@ -184,6 +184,7 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 	ledger->worker_slots = worker_slots;
 	ledger->clients_max = clients_max;
 	ledger->ring_bytes = options->buffer_bytes;
+	ledger->started_at_secs = clock_calendar_usecs() / 1000000;
 	ledger->sizes = ledger_sizes(ledger, master->crew->logger_memory_bytes);
 	ledger->memory_fd = master->ledger_memory.fd;
 	ledger->shutdown = (struct shutdown_state){ .deadline_at = CLOCK_NEVER,
