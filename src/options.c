@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/diag.h"
@@ -29,6 +31,7 @@ enum {
 	OPERAND = 1,      /* what getopt_long() has for a letter of a word that is no option ... */
 	OPERAND_IS = 'l', /* ... and the option whose value it is */
 	LOG_BYTES = 256,  /* from here on options have no letter */
+	STATUS_SOCKET,
 };
 
 /* One option; what its `take` has no use for is left out. */
@@ -179,6 +182,21 @@ static enum options_result take_listen(const struct row *row, const char *value,
 	return OPTIONS_RUN;
 }
 
+/* An address of a socket has its path with a NUL behind it, for other programs' sake (unix(7)). */
+static enum options_result take_path(const struct row *row, const char *value, struct options *options)
+{
+	const char **path = field_of(row, options);
+	size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	char expected[sizeof("a path of 1 to 18446744073709551615 bytes")];
+
+	if (*value != '\0' && strlen(value) <= most) {
+		*path = value;
+		return OPTIONS_RUN;
+	}
+	snprintf(expected, sizeof(expected), "a path of 1 to %zu bytes", most);
+	return refuse(row, value, expected);
+}
+
 static enum options_result take_flag(const struct row *row, const char *value, struct options *options)
 {
 	(void)value;
@@ -241,6 +259,8 @@ static const struct row table[] = {
 	  .take = take_size, FIELD(log_bytes), .or_none = true },
 	{ 'E', "skip-empty", NULL, { "connections that send nothing are not logged" },
 	  .take = take_flag, FIELD(skip_empty), .flag = true },
+	{ STATUS_SOCKET, "status-socket", "PATH", { "tell the status to all who connect to this", "Unix socket" },
+	  .take = take_path, FIELD(status_path) },
 	{ 'q', "quiet", NULL, { "no start-up line" }, .take = take_flag, FIELD(quiet), .flag = true },
 	{ 'v', "verbose", NULL, { "a line for each connection closed" },
 	  .take = take_flag, FIELD(verbose), .flag = true },
@@ -256,7 +276,7 @@ static enum options_result show_help(const struct row *row, const char *value, s
 	(void)value, (void)options;
 	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
 	     "             [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-w N]\n"
-	     "             [--log-bytes=SIZE] [[ADDRESS:]PORT]...\n"
+	     "             [--log-bytes=SIZE] [--status-socket=PATH] [[ADDRESS:]PORT]...\n"
 	     "A TCP echo server that writes everything it receives to standard output.\n"
 	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {

@@ -60,7 +60,8 @@ struct options {
 	enum output_form output;
 	uint64_t log_bytes; /* of each connection's stream that go into the log: its first ones */
 	enum when_log_stalls when_log_stalls;
-	bool skip_empty; /* connections that send nothing are not in the log */
+	bool skip_empty;         /* connections that send nothing are not in the log */
+	const char *status_path; /* where to listen for readers of the status, in argv; NULL: nowhere */
 	bool quiet;
 	bool verbose;
 	bool messages_in_log; /* stderr is where the log goes: messages stand on lines of their own in it */

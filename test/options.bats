@@ -172,6 +172,16 @@ accepted() {
 	done
 }
 
+@test "--status-socket takes a path that a socket's address has room for" {
+	local longest
+	longest=$(printf '%0107d' 0)
+	accepted --status-socket="$longest"
+	accepted --status-socket socket
+	refused "--status-socket: '${longest}0' is not a path of 1 to 107 bytes" --status-socket="${longest}0"
+	refused "--status-socket: '' is not a path of 1 to 107 bytes" --status-socket=
+	refused "--status-socket: the option needs a value" --status-socket
+}
+
 @test "what is left out of the log must be told, which --output=plain could not" {
 	refused '--log-bytes: --output=plain could not say what is left out' --log-bytes=7 --output=plain
 	refused '--when-log-stalls=drop: --output=plain could not say what is left out' -L drop -o plain
@@ -256,6 +266,7 @@ accepted() {
 		V version
 	OPTIONS
 	grep -q -- '^      --log-bytes=' out
+	grep -q -- '^      --status-socket=' out
 	cp out long
 	echod -h
 	[ "$status" -eq 0 ]
@@ -281,6 +292,7 @@ accepted() {
 		}
 	done < <(sed -n 's/^  -\([A-Za-z]\), --.*/\1/p' out)
 	[[ $usage =~ \[--log-bytes=SIZE\] ]]
+	[[ $usage =~ \[--status-socket=PATH\] ]]
 }
 
 @test "the manual page has every option that --help names" {
@@ -295,6 +307,7 @@ accepted() {
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
 	[ "$count" -eq 15 ]
 	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
+	grep -q '^\.It Fl Fl status-socket ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }
 
 @test "--help refers to the section that the manual page is in" {

@@ -136,6 +136,9 @@ struct ledger {
 	int32_t relay_fds[2]; /* from logger to logger: see logger/output.h */
 	uint32_t listener_count;
 	int32_t listener_fds[LISTENERS_MAX];
+	int32_t status_fd;      /* listens at --status-socket; -1: there is none */
+	uint64_t status_device; /* of the file that it is bound to */
+	uint64_t status_inode;  /* the same; 0: it is bound to none */
 	struct child children[CHILDREN_MAX];
 	struct connection connections[]; /* worker_slots for each worker */
 };

@@ -9,6 +9,7 @@
 #include "common/diag.h"
 #include "common/table.h"
 #include "master/ledger.h"
+#include "master/monitor.h"
 
 enum { CLIENTS_DEFAULT_MAX = 1 << 20 };
 
@@ -114,7 +115,8 @@ static int heed(const struct options *options, const struct crew *crew, const st
 /* How many clients the limit on descriptors leaves room for: each takes one in the master. -1 after a message. */
 static int heed_descriptors(const struct options *options, uint64_t descriptors, uint64_t *clients)
 {
-	uint64_t reserved = 24 + 2 * (uint64_t)options->listen_count + 3 * (uint64_t)options->workers;
+	uint64_t reserved = 24 + 2 * (uint64_t)options->listen_count + 3 * (uint64_t)options->workers +
+			    (options->status_path != NULL ? MONITOR_FDS_MAX : 0);
 	uint64_t most = descriptors > reserved ? descriptors - reserved : 0;
 
 	if (most == 0) {

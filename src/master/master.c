@@ -18,6 +18,7 @@
 #include "common/message.h"
 #include "master/acceptor.h"
 #include "master/children.h"
+#include "master/monitor.h"
 #include "master/pool.h"
 #include "master/shutdown.h"
 #include "master/startup.h"
@@ -92,7 +93,7 @@ static uint64_t next_at(const struct master *master)
 	uint64_t at = clock_sooner(acceptor_next(master), pool_next(master));
 
 	at = clock_sooner(at, clock_sooner(upgrade_next(master), shutdown_next(master)));
-	return clock_sooner(at, children_next(master));
+	return clock_sooner(at, clock_sooner(children_next(master), monitor_next(master)));
 }
 
 /* Does whatever is due. */
@@ -103,6 +104,7 @@ static void advance(struct master *master)
 	upgrade_advance(master);
 	shutdown_advance(master);
 	children_advance(master);
+	monitor_advance(master);
 }
 
 /* There may be something to send to a child. */
@@ -114,7 +116,7 @@ static short events_of(const struct master *master, uint32_t number)
 	return POLLIN;
 }
 
-/* What poll() is to watch: the signals, a channel for each child or -1, the listeners. Returns how many. */
+/* What poll() is to watch: the signals, a channel for each child or -1, the status socket, the listeners. Returns how many. */
 static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 {
 	const struct ledger *ledger = master->ledger;
@@ -125,6 +127,7 @@ static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		watch[count++] = (struct pollfd){ .fd = ledger->children[i].process.channel_fd,
 						  .events = events_of(master, i) };
+	count += monitor_watch(master, watch + count);
 	for (uint32_t i = 0; i < listeners; i++)
 		watch[count++] = (struct pollfd){ .fd = ledger->listener_fds[i], .events = POLLIN };
 	return count;
@@ -138,6 +141,7 @@ static void serve(struct master *master, const struct pollfd *watch, nfds_t coun
 		if (watch[at++].revents != 0)
 			children_hear(master, i);
 	}
+	at += monitor_serve(master, watch + at);
 	for (; at < count; at++) {
 		if (watch[at].revents != 0)
 			acceptor_accept(master, watch[at].fd);
@@ -160,7 +164,7 @@ static void go_on_blind(struct master *master, struct pollfd *watch, nfds_t coun
 
 static int loop(struct master *master)
 {
-	static struct pollfd watch[1 + CHILDREN_MAX + LISTENERS_MAX];
+	static struct pollfd watch[1 + CHILDREN_MAX + MONITOR_WATCHES_MAX + LISTENERS_MAX];
 
 	/* A predecessor may have left dead children whose SIGCHLD it took. */
 	bury_dead(master);
@@ -190,6 +194,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 		return upgrade_prove(ledger_fd, options, crew);
 	master = (struct master){ .options = options, .crew = crew, .argv = argv };
 	acceptor_init(&master);
+	monitor_init(&master);
 	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
 	(void)prctl(PR_SET_NAME, "echod");
 	startup_scheduling();
@@ -207,6 +212,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 		diag_through(send_message, &master);
 	status = loop(&master);
 	upgrade_give_up(&master);
+	monitor_close(&master);
 	pool_close(&master);
 	return status;
 }

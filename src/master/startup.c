@@ -15,6 +15,7 @@
 #include "common/diag.h"
 #include "master/limits.h"
 #include "master/listener.h"
+#include "master/monitor.h"
 #include "master/pool.h"
 
 /* A descriptor that is closed would else become a socket, and get what is written to stderr. */
@@ -191,6 +192,7 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 						    .patience_at = CLOCK_NEVER,
 						    .tell_at = CLOCK_NEVER };
 	ledger->closed_at = CLOCK_NEVER;
+	ledger->status_fd = -1;
 	ledger->upgrade = (struct upgrade_state){ .replacing = CHILDREN_MAX, .checker_at = CLOCK_NEVER };
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
@@ -233,7 +235,7 @@ int startup_begin(struct master *master)
 		diag_errno("pipe");
 		return -1;
 	}
-	return 0;
+	return monitor_open(master);
 }
 
 static int attach_all(struct master *master, int ledger_fd)

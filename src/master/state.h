@@ -34,6 +34,21 @@ struct acceptor {
 		open_at; /* since when clients need not wait, which is yet to be said; CLOCK_NEVER: they do */
 };
 
+enum { MONITOR_READERS_MAX = 16 };
+
+/* One who was answered on the status socket. */
+struct monitor_reader {
+	int fd;            /* -1: none */
+	uint64_t close_at; /* when its time is up; CLOCK_NEVER: there is none */
+};
+
+/* What the status socket (monitor.h) keeps in mind. */
+struct monitor {
+	uint64_t resume_at; /* when a pause in answering ends; CLOCK_NEVER: there is none */
+	uint32_t next;      /* in whose place the next reader comes, modulo their number */
+	struct monitor_reader readers[MONITOR_READERS_MAX];
+};
+
 struct master {
 	const struct options *options;
 	const struct crew *crew;
@@ -46,6 +61,7 @@ struct master {
 	int signal_fd;
 	uint64_t complain_at; /* when a trouble that lasts may be spoken of again */
 	struct acceptor acceptor;
+	struct monitor monitor;
 };
 
 /* How far the log has come, which the logger's memory begins with. */
