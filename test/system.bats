@@ -172,10 +172,21 @@ limited() {
 	serves_and_stops
 }
 
-@test "without /proc, and started by a name alone, an upgrade says what it lacks" {
-	without readlink ENOENT
+@test "without /proc, and started by a name alone, an upgrade finds the program all the same" {
+	on_a_copy
+	without readlink ENOENT:when=1
 	PATH=$(dirname "$ECHOD"):$PATH
 	ECHOD=$(basename "$ECHOD")
+	start_echod --workers=1
+	upgrade_echod 1
+	serves_and_stops
+}
+
+@test "without /proc, and started by a descriptor, an upgrade says what it lacks" {
+	without readlink ENOENT
+	# By then the server has another file under this number, which could be executed.
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through "${RUNNER[@]}" bash -c 'exec 7<"$0" && exec -a echod /dev/fd/7 "$@"'
 	start_echod --workers=1
 	kill -USR2 "$PID"
 	wait_until reported "echod: upgrade: without /proc this program's file is only known if it is started by its path"

@@ -119,6 +119,108 @@ replace_what_was() {
 	at_once replace_what_was found-in-PATH named-by-a-relative-path in-a-renamed-folder in-an-exchanged-folder
 }
 
+# is_to_become FILE: what is_upgraded looks for.
+is_to_become() {
+	BINARY=$1
+}
+
+# wrap FOLDER: puts a script in front of the program there, as package managers do.
+wrap() {
+	mv "$1/echod" "$1/wrapped"
+	printf '#!/bin/bash\nexec -a "%s" "%s" "%s"\n' "\$0" "$1/wrapped" "\$@" >"$1/echod"
+	chmod +x "$1/echod"
+}
+
+# Started in this way through a link that is switched, there and back.
+follow_a_link() {
+	local before there name=echod
+
+	mkdir "$TMP/one" "$TMP/two"
+	cp "$ECHOD" "$TMP/one/echod"
+	cp "$ECHOD" "$TMP/two/echod"
+	ln -s one "$TMP/current"
+	case $1 in
+	to-a-wrapper)
+		name=wrapped
+		wrap "$TMP/one"
+		wrap "$TMP/two"
+		run_as "$TMP/current/echod"
+		;;
+	to-a-file)
+		ln -s current/echod "$TMP/link"
+		run_as "$TMP/link"
+		;;
+	to-a-folder) run_as "$TMP/current/echod" ;;
+	found-in-PATH)
+		run_as echod
+		through env PATH="$TMP/current:$PATH"
+		;;
+	from-elsewhere)
+		run_as ../current/echod
+		through env --chdir="$TMP/one"
+		;;
+	in-the-current-folder)
+		run_as ./echod
+		# shellcheck disable=SC2016 # for the other shell to expand
+		through bash -c 'cd "$0" && exec "$@"' "$TMP/current"
+		;;
+	esac
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	before=$(descriptor_counts)
+	for there in two one; do
+		ln -sfn "$there" "$TMP/current"
+		kill -USR2 "$PID"
+		is_to_become "$TMP/$there/$name"
+		wait_until is_upgraded 1
+		wait_until descriptor_counts_are "$before"
+		others_are_served
+	done
+	await_client idle
+	stop_echod
+}
+
+@test "an upgrade follows a link that was switched, again and again, and nothing is left open" {
+	at_once follow_a_link to-a-wrapper to-a-file to-a-folder found-in-PATH from-elsewhere in-the-current-folder
+}
+
+@test "what was checked is what is executed, though there is something else by then; a script does, too" {
+	local before
+
+	on_a_copy
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	before=$(descriptor_counts)
+	cat >"$BINARY.new" <<-END
+		#!/bin/sh
+		until [ -z "\$ECHOD_UPGRADE_CHECK" ] || [ -e "$TMP/go" ]; do
+			: >"$TMP/checking"
+			sleep 0.02
+		done
+		exec "$ORIGINAL" "\$@"
+	END
+	chmod +x "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	kill -USR2 "$PID"
+	wait_until [ -e "$TMP/checking" ]
+	ln -s "$(type -P false)" "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	: >"$TMP/go"
+	is_to_become "$ORIGINAL"
+	wait_until is_upgraded 1
+	wait_until descriptor_counts_are "$before"
+	others_are_served
+
+	# Where it is to be found has not changed by that.
+	kill -USR2 "$PID"
+	wait_until reported "echod: upgrade: $ECHOD cannot go on with what is in memory here, the old program stays"
+	others_are_served
+	await_client idle
+	stop_echod
+}
+
 @test "a binary that does not know the layout of the table is not taken" {
 	on_a_copy
 	start_echod --workers=1

@@ -7,6 +7,7 @@
 #ifndef ECHOD_MASTER_LEDGER_H
 #define ECHOD_MASTER_LEDGER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -96,6 +97,8 @@ struct shutdown_state {
 };
 
 struct upgrade_state {
+	char path[PATH_MAX]; /* where the program is to be found, absolute; empty: that is not known */
+	int32_t program_fd; /* what was found there, to be checked and then executed; -1: no upgrade is under way */
 	uint32_t program;    /* how many upgrades there have been */
 	uint32_t replacing;  /* the child to be replaced next after one; beyond the last: none */
 	uint64_t checker_at; /* when to give the checker up; CLOCK_NEVER: there is none, or it was given up */

@@ -190,15 +190,14 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	enum upgrade_role role = upgrade_role(&ledger_fd);
 	int status;
 
+	/* A program of another name, or one executed by an upgrade, by its descriptor, is shown by this one, too. */
+	(void)prctl(PR_SET_NAME, "echod");
 	if (role == UPGRADE_CHECK)
 		return upgrade_prove(ledger_fd, options, crew);
 	master = (struct master){ .options = options, .crew = crew, .argv = argv };
 	acceptor_init(&master);
 	monitor_init(&master);
-	/* A program of another name, or one executed by an upgrade, is shown by this one, too. */
-	(void)prctl(PR_SET_NAME, "echod");
 	startup_scheduling();
-	upgrade_note_program(argv[0]);
 	if (role == UPGRADE_NONE && startup_descriptors() != 0)
 		return 1;
 	master.signal_fd = startup_signals();
@@ -208,6 +207,8 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	}
 	if ((role == UPGRADE_RESUME ? startup_resume(&master, ledger_fd) : startup_begin(&master)) != 0)
 		return 1;
+	if (role == UPGRADE_NONE)
+		upgrade_note_program(&master);
 	if (options->messages_in_log)
 		diag_through(send_message, &master);
 	status = loop(&master);

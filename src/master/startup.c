@@ -193,7 +193,9 @@ static int create_ledger(struct master *master, uint32_t clients_max)
 						    .tell_at = CLOCK_NEVER };
 	ledger->closed_at = CLOCK_NEVER;
 	ledger->status_fd = -1;
-	ledger->upgrade = (struct upgrade_state){ .replacing = CHILDREN_MAX, .checker_at = CLOCK_NEVER };
+	ledger->upgrade = (struct upgrade_state){ .program_fd = -1,
+						  .replacing = CHILDREN_MAX,
+						  .checker_at = CLOCK_NEVER };
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
 		return -1;
@@ -272,6 +274,8 @@ int startup_resume(struct master *master, int ledger_fd)
 		diag_errno("upgrade");
 		return -1;
 	}
+	close(master->ledger->upgrade.program_fd); /* this program */
+	master->ledger->upgrade.program_fd = -1;
 	master->ledger->upgrade.program++;
 	master->ledger->upgrade.replacing = 0;
 	return 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -21,17 +22,81 @@
 
 enum { CHECK_MSECS = 5000 };
 
-static char program[PATH_MAX];
+/* ---- where the program is ---- */
 
-void upgrade_note_program(const char *name)
+/* Goes from a folder up and on as a name begins: the folder is cut, and what is left of the name returned. */
+static const char *walk(char *folder, const char *name)
 {
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	while (strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0) {
+		char *last = strrchr(folder, '/');
 
-	program[length > 0 ? length : 0] = '\0';
-	/* Without /proc; a name that a shell looked for in its PATH says nothing. */
-	if (length <= 0 && strchr(name, '/') != NULL && realpath(name, program) == NULL)
-		program[0] = '\0';
+		if (name[1] == '.' && last != NULL)
+			*last = '\0';
+		name = strchr(name, '/');
+		name += strspn(name, "/");
+	}
+	return name;
 }
+
+/*
+ * The folder as its user calls it (PWD) may be reached through a link that will be switched, but only that without
+ * links has the parent which the kernel takes for "..". False if it does not fit, or there is no folder any more.
+ */
+static bool make_absolute(const char *name, char path[PATH_MAX])
+{
+	char *folder;
+	int length;
+
+	if (name[0] == '/')
+		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
+	folder = strstr(name, "..") == NULL ? get_current_dir_name() : getcwd(NULL, 0);
+	if (folder == NULL)
+		return false;
+	name = walk(folder, name);
+	length = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+	free(folder);
+	return length < PATH_MAX;
+}
+
+/* A name that a shell looked for in its PATH says nothing, nor does the number of a descriptor (fexecve(3)). */
+static bool find_by_name(const char *name, char path[PATH_MAX])
+{
+	static const char by_descriptor[] = "/dev/fd/";
+
+	return name != NULL && strchr(name, '/') != NULL &&
+	       strncmp(name, by_descriptor, strlen(by_descriptor)) != 0 && make_absolute(name, path) &&
+	       access(path, X_OK) == 0;
+}
+
+void upgrade_note_program(struct master *master)
+{
+	char *path = master->ledger->upgrade.path;
+	ssize_t length;
+
+	if (find_by_name(master->argv[0], path) || find_by_name((const char *)getauxval(AT_EXECFN), path))
+		return;
+	length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	path[length > 0 ? length : 0] = '\0';
+}
+
+/* -1 with errno if there is nothing to be executed. */
+static int open_program(struct upgrade_state *upgrade)
+{
+	if (access(upgrade->path, X_OK) != 0)
+		return -1;
+	/* It may be a script, whose interpreter is to read it by this descriptor, so an exec does not close it. */
+	upgrade->program_fd = open(upgrade->path, O_PATH);
+	return upgrade->program_fd < 0 ? -1 : 0;
+}
+
+static void close_program(struct upgrade_state *upgrade)
+{
+	if (upgrade->program_fd >= 0)
+		close(upgrade->program_fd);
+	upgrade->program_fd = -1;
+}
+
+/* ---- the upgrade ---- */
 
 static bool take_variable(const char *name, int *fd)
 {
@@ -61,23 +126,23 @@ static void execute(const struct master *master, const char *variable)
 	snprintf(fd, sizeof(fd), "%d", master->ledger->memory_fd);
 	if (setenv(variable, fd, 1) != 0)
 		return;
-	execv(program, master->argv);
+	execveat(master->ledger->upgrade.program_fd, "", master->argv, environ, AT_EMPTY_PATH);
 	unsetenv(variable);
 }
 
 _Noreturn static void check(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
-	int keep[5 + CHILDREN_MAX] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ledger->memory_fd,
-				       ledger->budget_fd };
+	int keep[6 + CHILDREN_MAX] = { STDIN_FILENO,      STDOUT_FILENO,     STDERR_FILENO,
+				       ledger->memory_fd, ledger->budget_fd, ledger->upgrade.program_fd };
 	int null_fd = open("/dev/null", O_RDWR);
 
 	diag_through(NULL, NULL);
 	/* It gets the memory and stderr, and nothing that could disturb what is going on. */
 	for (uint32_t i = 0; i <= ledger->workers; i++)
-		keep[5 + i] = ledger->children[i].memory_fd;
+		keep[6 + i] = ledger->children[i].memory_fd;
 	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
-	    descriptors_close_others(keep, 5 + ledger->workers + 1) == 0)
+	    descriptors_close_others(keep, 6 + ledger->workers + 1) == 0)
 		execute(master, CHECK_VARIABLE);
 	_exit(1);
 }
@@ -91,12 +156,12 @@ void upgrade_request(struct master *master)
 		diag("upgrade: not now");
 		return;
 	}
-	if (program[0] == '\0') {
+	if (ledger->upgrade.path[0] == '\0') {
 		diag("upgrade: without /proc this program's file is only known if it is started by its path");
 		return;
 	}
-	if (access(program, X_OK) != 0) {
-		diag_errno("upgrade: %s", program);
+	if (open_program(&ledger->upgrade) != 0) {
+		diag_errno("upgrade: %s", ledger->upgrade.path);
 		return;
 	}
 	ledger->upgrade.proof = false;
@@ -105,6 +170,7 @@ void upgrade_request(struct master *master)
 		check(master);
 	if (pid < 0) {
 		diag_errno("upgrade: cannot start a process");
+		close_program(&ledger->upgrade);
 		return;
 	}
 	ledger->upgrade.checker_pid = pid;
@@ -135,29 +201,34 @@ void upgrade_give_up(struct master *master)
 	kill(ledger->upgrade.checker_pid, SIGKILL);
 }
 
+/* The checker's end has shown whether the new program will do. */
+static void decide(struct master *master, bool given_up)
+{
+	const struct upgrade_state *upgrade = &master->ledger->upgrade;
+
+	if (!upgrade->proof && given_up) {
+		diag("upgrade: %s did not answer within %d s, the old program stays", upgrade->path,
+		     CHECK_MSECS / 1000);
+	} else if (!upgrade->proof) {
+		diag("upgrade: %s cannot go on with what is in memory here, the old program stays",
+		     upgrade->path);
+	} else if (master->ledger->phase == PHASE_SERVING) {
+		execute(master, RESUME_VARIABLE);
+		diag_errno("upgrade: %s", upgrade->path);
+	}
+}
+
 void upgrade_bury(struct master *master, pid_t pid)
 {
-	struct ledger *ledger = master->ledger;
-	bool given_up;
+	struct upgrade_state *upgrade = &master->ledger->upgrade;
+	bool given_up = upgrade->checker_at == CLOCK_NEVER;
 
-	if (pid != ledger->upgrade.checker_pid)
+	if (pid != upgrade->checker_pid)
 		return;
-	given_up = ledger->upgrade.checker_at == CLOCK_NEVER;
-	ledger->upgrade.checker_pid = 0;
-	ledger->upgrade.checker_at = CLOCK_NEVER;
-	if (!ledger->upgrade.proof && given_up) {
-		diag("upgrade: %s did not answer within %d s, the old program stays", program,
-		     CHECK_MSECS / 1000);
-		return;
-	}
-	if (!ledger->upgrade.proof) {
-		diag("upgrade: %s cannot go on with what is in memory here, the old program stays", program);
-		return;
-	}
-	if (ledger->phase != PHASE_SERVING)
-		return;
-	execute(master, RESUME_VARIABLE);
-	diag_errno("upgrade: %s", program);
+	upgrade->checker_pid = 0;
+	upgrade->checker_at = CLOCK_NEVER;
+	decide(master, given_up);
+	close_program(upgrade);
 }
 
 static void replace_children(struct ledger *ledger)

@@ -24,10 +24,11 @@ enum upgrade_role {
 enum upgrade_role upgrade_role(int *ledger_fd);
 
 /*
- * Notes where this program lies on disk, while /proc still knows, or the name it was started by if that is
- * a path; to be called at the start.
+ * Notes in the ledger by which path an upgrade is to look for the program: argv[0] if that is one, or else what was
+ * executed (AT_EXECFN, getauxval(3)), as the way to it was, with no symbolic link resolved; or where /proc says it
+ * lies. To be called at an ordinary start, while what is relative is still so to the current folder.
  */
-void upgrade_note_program(const char *name);
+void upgrade_note_program(struct master *master);
 
 /* A signal asks for an upgrade: starts the new program on the side. What cannot be done is reported. */
 void upgrade_request(struct master *master);
