@@ -3,7 +3,7 @@
 # Targets:
 #   all              ./echod (what make does without a target)
 #   run              starts it, with the options in ARGS: make run ARGS='--no-echo'
-#   install          the program and its manual page, below DESTDIR and PREFIX
+#   install          the program, its manual page and bash's completion, below DESTDIR and PREFIX
 #   uninstall        takes away what install put there
 #   clean            takes away everything built
 #   test, check      all tests
@@ -188,13 +188,18 @@ help:
 
 # --- installing ---
 
+# Where bash-completion looks for what completes this command.
+COMPLETIONS := share/bash-completion/completions
+
 install: $(BINARY)
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/$(COMPLETIONS)'
 	install -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/echod'
 	install -m 644 man/echod.1 '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1'
+	install -m 644 src/completion/echod.bash '$(DESTDIR)$(PREFIX)/$(COMPLETIONS)/echod'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/echod' '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/echod' '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1' \
+		'$(DESTDIR)$(PREFIX)/$(COMPLETIONS)/echod'
 
 clean:
 	rm -rf .build echod
@@ -204,7 +209,7 @@ clean:
 # The instants of faults are nothing in other builds, so here they are looked at.
 LINT_FLAGS = $(SOURCE_FLAGS) -DECHOD_FAULTS
 LINT_FILES := $(sort $(C_FILES) $(wildcard test/fault/*.c))
-SCRIPTS := .ci/run $(sort $(wildcard test/*.bats test/*.bash test/*/*.bash test/*/run))
+SCRIPTS := .ci/run $(sort $(wildcard src/*/*.bash test/*.bats test/*.bash test/*/*.bash test/*/run))
 
 .PHONY: lint lint-format lint-cppcheck lint-tidy lint-shell lint-man
 

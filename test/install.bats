@@ -2,6 +2,8 @@
 #
 # make install and make uninstall, into a folder of the test's own.
 
+COMPLETION=share/bash-completion/completions/echod
+
 # Whatever the make that runs the suite was told about folders does not count here.
 make_here() {
 	env -u MAKEFLAGS -u PREFIX make --no-print-directory -C "$BATS_TEST_DIRNAME/.." BUILD="${BUILD:-release}" \
@@ -13,9 +15,11 @@ files() {
 	(cd "$BATS_TEST_TMPDIR/stage" && find . ! -type d | LC_ALL=C sort)
 }
 
-@test "make install puts the program and its manual page under DESTDIR and PREFIX, and nothing else" {
+@test "make install puts the program, its manual page and its completion under DESTDIR and PREFIX, and nothing else" {
 	make_here PREFIX=/opt/echod install
-	[ "$(files)" = "$(printf '%s\n' ./opt/echod/bin/echod ./opt/echod/share/man/man1/echod.1)" ]
+	[ "$(files)" = "$(printf './opt/echod/%s\n' bin/echod "$COMPLETION" share/man/man1/echod.1)" ]
+	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/$COMPLETION" "$BATS_TEST_DIRNAME/../src/completion/echod.bash"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/$COMPLETION")" = 644 ]
 	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man1/echod.1" "$BATS_TEST_DIRNAME/../man/echod.1"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/bin/echod")" = 755 ]
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man1/echod.1")" = 644 ]
@@ -26,7 +30,7 @@ files() {
 
 @test "make install goes to /usr/local by default" {
 	make_here install
-	[ "$(files)" = "$(printf '%s\n' ./usr/local/bin/echod ./usr/local/share/man/man1/echod.1)" ]
+	[ "$(files)" = "$(printf './usr/local/%s\n' bin/echod "$COMPLETION" share/man/man1/echod.1)" ]
 }
 
 @test "make uninstall takes away what make install put there, and nothing else" {
