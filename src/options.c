@@ -244,6 +244,10 @@ static const struct row table[] = {
 	  .take = take_count, FIELD(max_clients), .max = INT_MAX },
 	{ 'd', "drain-timeout", "TIME", { "how long a shutdown waits for clients (10s)" },
 	  .take = take_time, FIELD(drain_timeout_msecs) },
+	{ 'i', "idle-timeout", "TIME", { "close after so long without a byte (never)" },
+	  .take = take_time, FIELD(idle_timeout_msecs) },
+	{ 's', "stall-timeout", "TIME", { "close if the echo buffer stands still (never)" },
+	  .take = take_time, FIELD(stall_timeout_msecs) },
 	{ 'n', "no-echo", NULL, { "log only, send nothing back" },
 	  .take = take_flag, FIELD(echo), .flag = false },
 	{ 'o', "output", "FORM",
@@ -275,8 +279,9 @@ static enum options_result show_help(const struct row *row, const char *value, s
 {
 	(void)value, (void)options;
 	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
-	     "             [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-w N]\n"
-	     "             [--log-bytes=SIZE] [--status-socket=PATH] [[ADDRESS:]PORT]...\n"
+	     "             [-i TIME] [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-s TIME]\n"
+	     "             [-w N] [--log-bytes=SIZE] [--status-socket=PATH]\n"
+	     "             [[ADDRESS:]PORT]...\n"
 	     "A TCP echo server that writes everything it receives to standard output.\n"
 	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {

@@ -56,6 +56,8 @@ struct options {
 		buffer_total_bytes; /* echo buffers of all clients together, to 1024G; 0: as the system has room */
 	enum when_full when_full;
 	int drain_timeout_msecs; /* how long a shutdown waits for clients, 0 or more */
+	int idle_timeout_msecs;  /* without a byte either way, then a connection is closed; 0: it stays */
+	int stall_timeout_msecs; /* without movement of its echo buffer, the same */
 	bool echo;
 	enum output_form output;
 	uint64_t log_bytes; /* of each connection's stream that go into the log: its first ones */

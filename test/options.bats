@@ -60,8 +60,8 @@ accepted() {
 
 @test "an option that needs a value is refused without one" {
 	local option
-	for option in -b -B -c -d -f -l -o -w --buffer --buffer-total --max-clients --drain-timeout --when-full \
-		--listen --output --workers; do
+	for option in -b -B -c -d -f -i -l -o -s -w --buffer --buffer-total --max-clients --drain-timeout --when-full \
+		--idle-timeout --listen --output --stall-timeout --workers; do
 		refused "$option: the option needs a value" "$option"
 	done
 	refused "-nw: the option needs a value" -nw
@@ -137,16 +137,18 @@ accepted() {
 	done
 }
 
-@test "--drain-timeout takes a time and nothing else" {
-	local value
+@test "--drain-timeout, --idle-timeout and --stall-timeout take a time and nothing else" {
+	local name value
 	for value in 0 0ms 0s 0m 1 10 250ms 10s 2m 2147483647ms 2147483 2147483s 35791m; do
-		accepted --drain-timeout="$value"
-		accepted -d "$value"
+		accepted --drain-timeout="$value" --idle-timeout="$value" --stall-timeout="$value"
+		accepted -d "$value" -i "$value" -s "$value"
 	done
 	for value in '' -1 +1 ' 1' '1 ' '1 s' s ms x 1x 1S 1h 1sec 1.5s 1mss 1s1 2147483648ms 2147484 2147484s 35792m \
 		18446744073709551616 18446744073709552s; do
-		refused "--drain-timeout: '$value' is not a time from 0 to 2147483647ms (a number, then ms, s, m or nothing)" \
-			--drain-timeout="$value"
+		for name in drain-timeout idle-timeout stall-timeout; do
+			refused "--$name: '$value' is not a time from 0 to 2147483647ms (a number, then ms, s, m or nothing)" \
+				--"$name=$value"
+		done
 	done
 }
 
@@ -256,6 +258,8 @@ accepted() {
 		f when-full
 		c max-clients
 		d drain-timeout
+		i idle-timeout
+		s stall-timeout
 		n no-echo
 		o output
 		L when-log-stalls
@@ -305,7 +309,7 @@ accepted() {
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
-	[ "$count" -eq 15 ]
+	[ "$count" -eq 17 ]
 	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
 	grep -q '^\.It Fl Fl status-socket ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }

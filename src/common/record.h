@@ -68,6 +68,8 @@ enum close_reason {
 	CLOSE_BUFFER_FULL,
 	CLOSE_SHUTDOWN, /* of the server */
 	CLOSE_ERROR,    /* of the network or the server */
+	CLOSE_IDLE,     /* no byte went either way for too long */
+	CLOSE_STALL,    /* its echo buffer did not move for too long */
 	CLOSE_REASONS,
 };
 

@@ -48,6 +48,8 @@ enum slot_flag {
 	SLOT_ENDED = 1 << 9,     /* nothing more happens to it; what it came to is known */
 	SLOT_TOUCHED = 1 << 10,  /* bytes may have been received before its opening was in the pipe */
 	SLOT_GIVEN_UP = 1 << 11, /* workers crashed adopting it: to be closed unseen; set by the master */
+	SLOT_IDLE = 1 << 12,     /* it was cut because no byte went either way for too long */
+	SLOT_STALLED = 1 << 13,  /* it was cut because its echo buffer did not move for too long */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX
@@ -62,11 +64,15 @@ struct slot {
 	_Atomic uint64_t gap;     /* 0, or one more than where the log has not been told of bytes; worker */
 	_Atomic uint64_t unacked; /* bytes sent that its peer had not acknowledged at the end; worker */
 	_Atomic uint64_t time_usecs; /* of its latest record; worker, if a form of the log shows it */
-	uint64_t opened_at_usecs;    /* clock_usecs() when it was accepted; master */
-	_Atomic uint32_t state;      /* enum slot_state */
-	_Atomic uint32_t flags;      /* enum slot_flag; worker */
-	uint32_t generation;         /* how many connections this slot has had; master */
-	struct address peer;         /* master */
+	_Atomic uint64_t heard_at;   /* when it was accepted or bytes last received; worker, with a timeout */
+	_Atomic uint64_t
+		moved_at;       /* when the echo last moved: see worker/timeouts.h; worker, with a timeout */
+	_Atomic uint64_t acked; /* bytes of the echo its peer had acknowledged when last asked; worker */
+	uint64_t opened_at_usecs; /* clock_usecs() when it was accepted; master */
+	_Atomic uint32_t state;   /* enum slot_state */
+	_Atomic uint32_t flags;   /* enum slot_flag; worker */
+	uint32_t generation;      /* how many connections this slot has had; master */
+	struct address peer;      /* master */
 };
 
 #define PART_NOBODY UINT32_MAX

@@ -174,6 +174,8 @@ const char *form_reason(uint64_t reason)
 		[CLOSE_BUFFER_FULL] = "buffer_full",
 		[CLOSE_SHUTDOWN] = "shutdown",
 		[CLOSE_ERROR] = "error",
+		[CLOSE_IDLE] = "idle",
+		[CLOSE_STALL] = "stall",
 	};
 
 	return reasons[reason < CLOSE_REASONS ? reason : CLOSE_ERROR];

@@ -70,6 +70,8 @@ static struct worker_figures gather_worker(const struct pool_worker *worker,
 		.connections = worker->clients,
 		.accepted = ended->connections + worker->clients,
 		.closed = ended->connections,
+		.idle = ended->idle,
+		.stalled = ended->stalled,
 		.received = ended->received,
 		.sent = ended->echoed + ended->unacked,
 		.unacked = ended->unacked,
@@ -88,6 +90,8 @@ static void add(struct worker_figures *sum, const struct worker_figures *figures
 	sum->connections += figures->connections;
 	sum->accepted += figures->accepted;
 	sum->closed += figures->closed;
+	sum->idle += figures->idle;
+	sum->stalled += figures->stalled;
 	sum->received += figures->received;
 	sum->sent += figures->sent;
 	sum->unacked += figures->unacked;

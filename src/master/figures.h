@@ -18,6 +18,8 @@ struct worker_figures {
 	uint64_t connections; /* now */
 	uint64_t accepted;    /* connections; counter */
 	uint64_t closed;      /* connections; counter */
+	uint64_t idle;        /* of these, closed for --idle-timeout; counter */
+	uint64_t stalled;     /* the same for --stall-timeout; counter */
 	uint64_t received;    /* bytes; counter */
 	uint64_t sent;        /* bytes given to sockets; counter */
 	uint64_t unacked;     /* of these, bytes that never arrived, as is known at an end; counter */

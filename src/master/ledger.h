@@ -64,6 +64,7 @@ struct totals {
 	uint64_t received, echoed, dropped; /* bytes */
 	uint64_t unacked;                   /* bytes sent that are not echoed: their peers never had them */
 	uint64_t connections;               /* how many there were */
+	uint64_t idle, stalled;             /* how many of them were closed by a timeout */
 };
 
 /* A worker or the logger, whichever process that is at the time. */

@@ -76,6 +76,8 @@ static struct totals totals_of(const struct pool_worker *worker, const struct sl
 		.echoed = slot_echoed(slot),
 		.dropped = slot_dropped(slot, worker->options->echo),
 		.unacked = committed(&slot->unacked),
+		.idle = slot_has(slot, SLOT_IDLE),
+		.stalled = slot_has(slot, SLOT_STALLED),
 	};
 }
 
@@ -100,7 +102,10 @@ static void add_ended(struct pool_worker *worker, const struct slot *slot, const
 	ended->dropped += totals->dropped;
 	ended->unacked += totals->unacked;
 	ended->connections++;
-	if (worker->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT))
+	ended->idle += totals->idle;
+	ended->stalled += totals->stalled;
+	if (worker->ledger->phase == PHASE_DRAINING && slot_has(slot, SLOT_CUT) &&
+	    !slot_has(slot, SLOT_IDLE | SLOT_STALLED))
 		worker->ledger->shutdown.cut++;
 }
 
@@ -155,7 +160,10 @@ static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 	commit(&slot->gap, 0);
 	commit(&slot->unacked, 0);
 	commit(&slot->time_usecs, 0);
+	commit(&slot->acked, 0);
 	slot->opened_at_usecs = clock_usecs();
+	commit(&slot->heard_at, slot->opened_at_usecs / 1000);
+	commit(&slot->moved_at, 0);
 	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	slot->peer = *peer;
 	commit(&slot->state, SLOT_OPEN);

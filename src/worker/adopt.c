@@ -9,6 +9,7 @@
 #include "common/commit.h"
 #include "worker/client.h"
 #include "worker/recover.h"
+#include "worker/timeouts.h"
 
 enum { ATTEMPTS_MAX = 50 }; /* with the master's pauses some 5 s */
 
@@ -18,7 +19,8 @@ enum outcome { TAKEN_OVER, TRY_LATER, DISAGREES, GIVEN_UP };
  * Brings the counters up to what the predecessor's last system call did, if that was cut off from
  * its commit. False if they cannot be those of this connection.
  */
-static bool repair(struct slot *slot, const struct recovered *truth, const struct chunk *in_hand)
+static bool repair(const struct clients *clients, struct slot *slot, const struct recovered *truth,
+		   const struct chunk *in_hand)
 {
 	uint64_t received = committed(&slot->received);
 	uint64_t sent = committed(&slot->sent);
@@ -44,7 +46,11 @@ static bool repair(struct slot *slot, const struct recovered *truth, const struc
 		sendable = in_hand->queued_before + (truth->received - in_hand->offset);
 	if (truth->sent < sent || truth->sent > sendable)
 		return false;
+	if (truth->received > received)
+		timeouts_note_received(clients, slot);
 	commit(&slot->received, truth->received);
+	if (truth->sent > sent)
+		timeouts_note_sent(clients, slot);
 	commit_at("repair", &slot->sent, truth->sent);
 	return true;
 }
@@ -72,7 +78,7 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 	if (recover_stream(client->fd, &truth) != 0)
 		return ++client->attempts < ATTEMPTS_MAX ? TRY_LATER : DISAGREES;
 	client->attempts = 0;
-	if (!repair(slot, &truth, in_hand))
+	if (!repair(clients, slot, &truth, in_hand))
 		return DISAGREES;
 	if (in_hand != NULL && committed(&slot->received) > in_hand->offset)
 		client_settle(clients, client);

@@ -14,6 +14,7 @@
 #include "common/passing.h"
 #include "worker/buffer.h"
 #include "worker/events.h"
+#include "worker/timeouts.h"
 
 void client_tell(const struct client *client, const char *what)
 {
@@ -51,7 +52,8 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	if (clients->each == NULL || queue_init(&clients->ready, most) != 0 ||
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
 	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
-	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0) {
+	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0 ||
+	    timeouts_init(clients) != 0) {
 		clients_release(clients);
 		errno = ENOMEM;
 		return -1;
@@ -71,6 +73,7 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->ended);
 	queue_release(&clients->finished);
 	queue_release(&clients->idle_rings);
+	timeouts_release(clients);
 }
 
 /* ---- the beginning ---- */
@@ -84,6 +87,7 @@ void client_open(struct clients *clients, struct client *client, int fd)
 	clients->count++;
 	if (client_number(clients, client) >= clients->reach)
 		clients->reach = client_number(clients, client) + 1;
+	timeouts_begin(clients, client);
 }
 
 static bool announce(struct clients *clients, struct client *client)
@@ -169,9 +173,9 @@ void clients_conclude(struct clients *clients)
 	}
 }
 
-static void cut(struct clients *clients, struct client *client)
+void client_cut(struct clients *clients, struct client *client, uint32_t why)
 {
-	slot_set(client->slot, SLOT_CUT | SLOT_BROKEN);
+	slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | why);
 	finish(clients, client);
 }
 
@@ -179,7 +183,7 @@ void clients_cut(struct clients *clients)
 {
 	for (uint32_t i = 0; i < clients->reach && clients->count > 0; i++) {
 		if (clients->each[i].fd >= 0 && !slot_has(clients->each[i].slot, SLOT_ENDED))
-			cut(clients, &clients->each[i]);
+			client_cut(clients, &clients->each[i], 0);
 	}
 }
 
@@ -225,6 +229,8 @@ static void enqueue(struct clients *clients, const struct client *client, size_t
 		ring_write(&ring, queued, pieces[i].iov_base, pieces[i].iov_len);
 		queued += pieces[i].iov_len;
 	}
+	if (slot_backlog(slot) == 0)
+		timeouts_note_queued(clients, client);
 	commit_at("queue", &slot->queued, queued);
 	if (room < count)
 		echo_is_full(clients, client);
@@ -247,6 +253,7 @@ static void count_sent(struct clients *clients, struct client *client, size_t co
 	int unacked;
 
 	if (result > 0) {
+		timeouts_note_sent(clients, slot);
 		commit(&slot->sent, committed(&slot->sent) + (uint64_t)result);
 		client->outgoing = (size_t)result == count ? OUTGOING_OPEN : OUTGOING_FULL;
 	} else if (!error_passes(errno)) {
@@ -362,6 +369,7 @@ static bool count_received(struct clients *clients, struct client *client, uint6
 		if ((uint64_t)result < room && client->incoming == INCOMING_SOME)
 			client->incoming = INCOMING_NONE;
 		client->eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
+		timeouts_note_received(clients, slot);
 		commit(&slot->received, committed(&slot->received) + (uint64_t)result);
 		return true;
 	}

@@ -63,6 +63,9 @@ void client_let_go(struct clients *clients, struct client *client);
 /* Lets a starved or stalled client try again; false if it is neither. */
 bool client_retry(struct client *client);
 
+/* Closes a connection as it is. `why` is the flag that says so (enum slot_flag), or 0: the server ends. */
+void client_cut(struct clients *clients, struct client *client, uint32_t why);
+
 /* Closes all connections as they are. */
 void clients_cut(struct clients *clients);
 

@@ -10,6 +10,7 @@
 #include "options.h"
 #include "worker/queue.h"
 #include "worker/tap.h"
+#include "worker/wheel.h"
 
 /* Whether there is something to receive; each says more than the one before it. */
 enum incoming {
@@ -24,6 +25,13 @@ enum outgoing {
 	OUTGOING_OPEN,
 	OUTGOING_FULL,    /* not until epoll says that the peer has taken some */
 	OUTGOING_STALLED, /* not before the kernel may have memory for it, of which epoll tells nothing */
+};
+
+/* Why a connection may be closed for want of activity. */
+enum timeout {
+	TIMEOUT_IDLE,  /* no byte goes either way */
+	TIMEOUT_STALL, /* its echo buffer does not move */
+	TIMEOUTS,
 };
 
 /* A connection: what this process knows of it. What its successor must know is in the slot. */
@@ -55,9 +63,11 @@ struct clients {
 	struct queue ended;      /* those that are closed, which is not in the log yet */
 	struct queue finished;   /* those that are done as soon as the batch is flushed */
 	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
-	bool draining;           /* a shutdown: finish what has arrived */
-	bool short_of_memory;    /* some are starved or stalled */
-	uint64_t complain_at;    /* when to speak again of what is tried again and again */
+	struct wheel
+		timers[TIMEOUTS]; /* when to look at whom; without memory where there is no such timeout */
+	bool draining;            /* a shutdown: finish what has arrived */
+	bool short_of_memory;     /* some are starved or stalled */
+	uint64_t complain_at;     /* when to speak again of what is tried again and again */
 };
 
 static inline uint32_t client_number(const struct clients *clients, const struct client *client)

@@ -291,6 +291,10 @@ static enum close_reason close_reason(const struct slot *slot)
 {
 	if (slot_has(slot, SLOT_OVERFULL))
 		return CLOSE_BUFFER_FULL;
+	if (slot_has(slot, SLOT_IDLE))
+		return CLOSE_IDLE;
+	if (slot_has(slot, SLOT_STALLED))
+		return CLOSE_STALL;
 	if (slot_has(slot, SLOT_DAMAGED | SLOT_FAILED))
 		return CLOSE_ERROR;
 	if (slot_has(slot, SLOT_CUT))

@@ -57,6 +57,12 @@ void turns_serve(struct clients *clients)
 		serve_next(clients, &clients->bulk);
 }
 
+void turns_serve_now(struct clients *clients, struct client *client)
+{
+	events_note(client, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+	serve(clients, client);
+}
+
 bool turns_begin(struct clients *clients, struct client *client)
 {
 	if (clients->draining)

@@ -28,6 +28,12 @@ bool turns_wanted(const struct clients *clients);
 /* One round: a chunk each, of all who have something to do or, in `bulk`, of a share of them. */
 void turns_serve(struct clients *clients);
 
+/*
+ * Gives a client a turn at once, as if epoll had told all that it can tell: what has happened to it is known then,
+ * however late this process is.
+ */
+void turns_serve_now(struct clients *clients, struct client *client);
+
 /* A shutdown: every client is drained (client_drain()) and gets a turn to that end. */
 void turns_drain(struct clients *clients);
 

@@ -20,6 +20,7 @@
 #include "worker/client.h"
 #include "worker/events.h"
 #include "worker/linger.h"
+#include "worker/timeouts.h"
 #include "worker/turns.h"
 
 enum {
@@ -320,6 +321,7 @@ static void keep_time(struct worker *worker)
 		worker->retry_at = CLOCK_NEVER;
 		turns_retry(clients);
 	}
+	timeouts_advance(clients);
 }
 
 static int timeout_msecs(const struct worker *worker)
@@ -328,6 +330,7 @@ static int timeout_msecs(const struct worker *worker)
 
 	if (turns_wanted(&worker->clients))
 		return 0;
+	next_at = clock_sooner(next_at, timeouts_next(&worker->clients));
 	if (worker->clients.held_up.count > 0)
 		next_at = clock_sooner(next_at, tap_drops_at(&worker->tap));
 	/* Beyond the deadline it concerns nobody but who comes then. */
