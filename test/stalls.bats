@@ -3,21 +3,6 @@
 
 load helper/kills
 
-# read_on COMMAND...: from now on the log is read by this command, into $TMP/log.
-read_on() {
-	(
-		close_feeds
-		exec "$@" <"$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&-
-	) &
-	started log_reader
-}
-
-read_to_the_end() {
-	exec {HELD}>&-
-	await_client log_reader
-	LOG=$TMP/log
-}
-
 sum() {
 	awk '{ sum += $1 } END { print sum + 0 }'
 }

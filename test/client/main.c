@@ -15,7 +15,9 @@ static const struct command {
 	  "[-eHrS] [-n COUNT] [-p AT_ONCE] [-b BYTES] [-c CHUNK] [-w WINDOW] [-s SEED] [-m MANIFEST] "
 	  "[-y KIND] ADDRESS:PORT" },
 	{ "logsplit", logsplit_main, "[-cu] [-o FORM] LOG MANIFEST..." },
-	{ "stuck", stuck_main, "[-x] [-b BYTES] [-t BYTES] [-s SEED] [-m MANIFEST] [-y KIND] ADDRESS:PORT" },
+	{ "stuck", stuck_main,
+	  "[-x] [-b BYTES] [-t BYTES] [-w SEGMENT] [-i MSECS] [-s SEED] [-m MANIFEST] [-y KIND] "
+	  "ADDRESS:PORT" },
 	{ "pingpong", pingpong_main,
 	  "[-n ROUNDS] [-k CONNECTIONS] [-s SEED] [-t MSECS] [-m MANIFEST] [-y KIND] ADDRESS:PORT" },
 	{ "payload", payload_main, "[-b BYTES] [-i STREAM] [-s SEED] [-y KIND]" },

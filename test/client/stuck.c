@@ -1,7 +1,8 @@
 /*
  * client stuck: sends without reading anything, and says how far it came; once its stdin ends it sends
  * the rest and, with -t, some more, while it reads; then it half-closes and reads all there is. If the server has
- * closed the connection it reads what had arrived.
+ * closed the connection it reads what had arrived. With -w it has a small window, so that the kernels hold little; with
+ * -i it reads a little at a time, at such intervals, and half-closes only when it has read all.
  *
  * The first line it writes is "sent N", all of it; "stalled N" if the server stopped reading; or
  * "closed N" if the server closed the connection. The second, after reading, is "received N, gaps
@@ -21,17 +22,25 @@ enum {
 	LANDMARK_BYTES = 16,    /* enough of the payload's lines to know the place again */
 	LANDMARK_MOST = 256,    /* enough of any kind */
 	TAIL_PART_BYTES = 4096, /* sent at once while it reads, less than it reads at once */
+	SIP_BYTES = 4096,       /* read at once with -i */
 };
 
 static uint64_t blind_bytes = 24 << 20; /* to send without reading */
 static uint64_t tail_bytes;             /* to send while reading */
 static uint64_t seed = 1;
+static unsigned segment_bytes, interval_msecs;
 static bool exact;
 static const char *manifest_path, *kind_name;
 
 static const struct command_option table[] = {
-	OPTION('x', &exact, 0),         OPTION('b', &blind_bytes, 1 << 30), OPTION('t', &tail_bytes, 1 << 30),
-	OPTION('s', &seed, UINT64_MAX), OPTION('m', &manifest_path, 0),     OPTION('y', &kind_name, 0),
+	OPTION('x', &exact, 0),
+	OPTION('b', &blind_bytes, 1 << 30),
+	OPTION('t', &tail_bytes, 1 << 30),
+	OPTION('s', &seed, UINT64_MAX),
+	OPTION('m', &manifest_path, 0),
+	OPTION('y', &kind_name, 0),
+	OPTION('w', &segment_bytes, CHUNK_MAX_BYTES),
+	OPTION('i', &interval_msecs, 10000),
 	{ .kind = OPTION_END },
 };
 
@@ -116,8 +125,11 @@ static void take_echo(const char *bytes, size_t count)
 static bool receive_some(void)
 {
 	static char bytes[CHUNK_MAX_BYTES];
-	ssize_t count = recv(socket_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	size_t most = interval_msecs > 0 ? SIP_BYTES : sizeof(bytes);
+	ssize_t count = recv(socket_fd, bytes, most, MSG_DONTWAIT);
 
+	if (interval_msecs > 0)
+		(void)poll(NULL, 0, (int)interval_msecs);
 	if (count < 0 && errno != EAGAIN)
 		fail_errno("recv after %" PRIu64 " bytes", received);
 	if (count > 0)
@@ -131,7 +143,7 @@ static void send_and_read_the_rest(void)
 	bool finished = false;
 
 	do {
-		if (!finished && sent == total) {
+		if (!finished && sent == total && (interval_msecs == 0 || received == total)) {
 			finished = true;
 			if (shutdown(socket_fd, SHUT_WR) != 0)
 				fail_errno("shutdown");
@@ -166,6 +178,7 @@ int stuck_main(int argc, char *argv[])
 	const char *how;
 
 	target_parse(&target, words[0]);
+	target.segment_bytes = (int)segment_bytes;
 	payload_start(&source, kind, seed, 0);
 	payload = allocate(1, blind_bytes + tail_bytes);
 	payload_take(&source, payload, blind_bytes + tail_bytes);

@@ -73,6 +73,22 @@ others_are_served() {
 	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
 }
 
+# read_on COMMAND...: after stall_stdout; from now on the log is read by this command, into $TMP/log.
+read_on() {
+	(
+		close_feeds
+		exec "$@" <"$TMP/pipe" >"$TMP/log" 3>&- {HELD}>&-
+	) &
+	started log_reader
+}
+
+# read_to_the_end: after stop_echod; the log is complete in $LOG.
+read_to_the_end() {
+	exec {HELD}>&-
+	await_client log_reader
+	LOG=$TMP/log
+}
+
 # stdout_to_terminal COMMAND...: the server's stdout is to be a terminal, and what it shows is in $TMP/shown; the
 # command, which ends in socat(1) and its options, reads it. Skips the test where there can be no terminal.
 stdout_to_terminal() {
