@@ -242,6 +242,8 @@ static const struct row table[] = {
 	  .words = { [WHEN_FULL_DROP] = "drop", [WHEN_FULL_PAUSE] = "pause", [WHEN_FULL_CLOSE] = "close" } },
 	{ 'c', "max-clients", "N", { "clients served at once (as RLIMIT_NOFILE allows)" },
 	  .take = take_count, FIELD(max_clients), .max = INT_MAX },
+	{ 'C', "max-per-address", "N", { "clients at once from an IPv4 address or IPv6 /64" },
+	  .take = take_count, FIELD(max_per_address), .max = INT_MAX },
 	{ 'd', "drain-timeout", "TIME", { "how long a shutdown waits for clients (10s)" },
 	  .take = take_time, FIELD(drain_timeout_msecs) },
 	{ 'i', "idle-timeout", "TIME", { "close after so long without a byte (never)" },
@@ -278,7 +280,7 @@ enum { ROWS = sizeof(table) / sizeof(table[0]) };
 static enum options_result show_help(const struct row *row, const char *value, struct options *options)
 {
 	(void)value, (void)options;
-	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-d TIME] [-f POLICY]\n"
+	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-C N] [-d TIME] [-f POLICY]\n"
 	     "             [-i TIME] [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-s TIME]\n"
 	     "             [-w N] [--log-bytes=SIZE] [--status-socket=PATH]\n"
 	     "             [[ADDRESS:]PORT]...\n"

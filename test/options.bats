@@ -52,7 +52,8 @@ accepted() {
 
 @test "a shortened long option is taken if it is unique and refused if it is not" {
 	accepted --quie
-	accepted --max=3
+	accepted --max-c=3
+	refused "ambiguous option '--max=3'" --max=3
 	refused "ambiguous option '--ver'" --ver
 	refused "ambiguous option '--buf=1M'" --buf=1M
 	accepted --buffer=1M
@@ -60,8 +61,8 @@ accepted() {
 
 @test "an option that needs a value is refused without one" {
 	local option
-	for option in -b -B -c -d -f -i -l -o -s -w --buffer --buffer-total --max-clients --drain-timeout --when-full \
-		--idle-timeout --listen --output --stall-timeout --workers; do
+	for option in -b -B -c -C -d -f -i -l -o -s -w --buffer --buffer-total --max-clients --max-per-address \
+		--drain-timeout --when-full --idle-timeout --listen --output --stall-timeout --workers; do
 		refused "$option: the option needs a value" "$option"
 	done
 	refused "-nw: the option needs a value" -nw
@@ -110,15 +111,20 @@ accepted() {
 	done
 }
 
-@test "--max-clients takes 1 to 2147483647 and nothing else" {
-	local value
+@test "--max-clients and --max-per-address take 1 to 2147483647 and nothing else" {
+	local name value
 	for value in 1 1000 2147483647; do
 		accepted --max-clients="$value"
 		accepted -c "$value"
+		accepted --max-per-address="$value"
+		accepted -C "$value"
 	done
 	for value in '' 0 -1 +1 ' 1' '1 ' 1x x 1K 2147483648 4294967297 18446744073709551617; do
-		refused "--max-clients: '$value' is not a number from 1 to 2147483647" --max-clients="$value"
+		for name in max-clients max-per-address; do
+			refused "--$name: '$value' is not a number from 1 to 2147483647" --"$name=$value"
+		done
 		refused "--max-clients: '$value' is not a number from 1 to 2147483647" -c "$value"
+		refused "--max-per-address: '$value' is not a number from 1 to 2147483647" -C "$value"
 	done
 }
 
@@ -257,6 +263,7 @@ accepted() {
 		B buffer-total
 		f when-full
 		c max-clients
+		C max-per-address
 		d drain-timeout
 		i idle-timeout
 		s stall-timeout
@@ -309,7 +316,7 @@ accepted() {
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
-	[ "$count" -eq 17 ]
+	[ "$count" -eq 18 ]
 	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
 	grep -q '^\.It Fl Fl status-socket ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }

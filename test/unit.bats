@@ -39,6 +39,14 @@ unit() {
 	unit forms
 }
 
+@test "SipHash: what the reference implementation gives" {
+	unit siphash
+}
+
+@test "the census: each network's connections, whatever comes, moves and goes" {
+	unit census
+}
+
 @test "no unit test is left out here" {
 	local source
 	for source in "$BATS_TEST_DIRNAME"/unit/*.c; do

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "master/address_limit.h"
 #include "master/listener.h"
 #include "master/pool.h"
 
@@ -98,7 +99,10 @@ static bool accept_one(struct master *master, int listener_fd)
 	switch (listener_accept(listener_fd, &fd, &peer)) {
 	case LISTENER_ACCEPTED:
 		master->acceptor.aborted = 0;
-		pool_add(choose(master), fd, &peer);
+		if (address_limit_refuses(master, &peer))
+			close(fd);
+		else
+			pool_add(choose(master), fd, &peer);
 		return true;
 	case LISTENER_ABORTED:
 		if (++master->acceptor.aborted < AT_ONCE_MAX)
@@ -208,4 +212,5 @@ void acceptor_close(struct master *master)
 		close(ledger->listener_fds[i]);
 	}
 	ledger->listener_count = 0;
+	address_limit_finish(master);
 }

@@ -133,6 +133,7 @@ void figures_gather(const struct master *master, struct figures *figures)
 	*figures = (struct figures){
 		.workers = ledger->workers,
 		.connections_max = ledger->clients_max,
+		.refused = ledger->refusals.count,
 		.buffer_bytes = ledger->ring_bytes,
 		.buffer_total_bytes = budget->total_bytes,
 		.upgrades = ledger->upgrade.program,

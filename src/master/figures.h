@@ -34,6 +34,7 @@ struct figures {
 	struct worker_figures worker[OPTIONS_WORKERS_MAX]; /* so many of them */
 	struct worker_figures all;
 	uint64_t connections_max;
+	uint64_t refused;            /* connections closed at once for --max-per-address; counter */
 	uint64_t buffer_bytes;       /* the most that one client's buffer takes */
 	uint64_t buffer_total_bytes; /* and all of them together */
 	uint64_t logger_restarts;    /* counter */

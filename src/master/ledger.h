@@ -16,6 +16,7 @@
 #include "common/address.h"
 #include "common/memory.h"
 #include "common/table.h"
+#include "master/census.h"
 #include "options.h"
 
 enum {
@@ -107,6 +108,15 @@ struct upgrade_state {
 	bool proof;          /* it knows the ledger */
 };
 
+/* Connections that were closed for --max-per-address. */
+struct refusals {
+	uint64_t count;       /* of them all */
+	uint64_t told;        /* of these, were reported */
+	uint64_t told_at;     /* when something was reported last */
+	struct network first; /* where the first is from that has yet to be */
+	bool others;          /* and not all that have are from there */
+};
+
 /*
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
@@ -131,6 +141,7 @@ struct ledger {
 	uint64_t started_at_secs; /* of the calendar: when the first program started */
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;
+	struct refusals refusals;
 	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
 	bool output_gone;   /* standard output cannot be written, or had no room to the end */
 	bool failed;        /* exit with 1 */

@@ -17,6 +17,7 @@
 #include "common/diag.h"
 #include "common/message.h"
 #include "master/acceptor.h"
+#include "master/address_limit.h"
 #include "master/children.h"
 #include "master/monitor.h"
 #include "master/pool.h"
@@ -92,6 +93,7 @@ static uint64_t next_at(const struct master *master)
 {
 	uint64_t at = clock_sooner(acceptor_next(master), pool_next(master));
 
+	at = clock_sooner(at, address_limit_next(master));
 	at = clock_sooner(at, clock_sooner(upgrade_next(master), shutdown_next(master)));
 	return clock_sooner(at, clock_sooner(children_next(master), monitor_next(master)));
 }
@@ -100,6 +102,7 @@ static uint64_t next_at(const struct master *master)
 static void advance(struct master *master)
 {
 	acceptor_advance(master);
+	address_limit_advance(master);
 	pool_advance(master);
 	upgrade_advance(master);
 	shutdown_advance(master);

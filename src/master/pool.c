@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "master/census.h"
 
 enum {
 	CRASHES_MAX = 3,
@@ -17,6 +18,17 @@ enum {
 };
 
 /* ---- lists and counts ---- */
+
+static size_t place_in_ledger(const struct pool_worker *worker, uint32_t index)
+{
+	return (size_t)(&worker->connections[index] - worker->ledger->connections);
+}
+
+/* Has a connection count for an address, whatever it counted for before, as long as it lasts. */
+static void count_for(struct pool_worker *worker, uint32_t index, const struct address *address)
+{
+	census_count(worker->census, place_in_ledger(worker, index), address);
+}
 
 static void count(struct pool_worker *worker)
 {
@@ -28,10 +40,12 @@ static void count(struct pool_worker *worker)
 	while (slot-- > 0) {
 		uint8_t state = worker->connections[slot].state;
 
-		if (state == CONNECTION_NONE)
+		if (state == CONNECTION_NONE) {
 			worker->free[worker->free_count++] = slot;
-		else
-			worker->clients++;
+			continue;
+		}
+		worker->clients++;
+		count_for(worker, slot, &worker->part->slots[slot].peer);
 		if (state == CONNECTION_UNSENT)
 			worker->unsent++;
 	}
@@ -42,6 +56,9 @@ int pool_open(struct master *master)
 	struct ledger *ledger = master->ledger;
 	size_t slots = ledger->worker_slots;
 
+	if (master->options->max_per_address != 0 &&
+	    census_open(&master->census, slots * ledger->workers) != 0)
+		return -1;
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		master->workers[i] = (struct pool_worker){
 			.options = master->options,
@@ -49,6 +66,7 @@ int pool_open(struct master *master)
 			.child = &ledger->children[i],
 			.part = master->child_memory[i].base,
 			.connections = &ledger->connections[i * slots],
+			.census = &master->census,
 			.free = calloc(slots, sizeof(*master->workers[i].free)),
 		};
 		if (master->workers[i].free == NULL) {
@@ -65,6 +83,7 @@ void pool_close(struct master *master)
 {
 	for (uint32_t i = 0; i < master->ledger->workers; i++)
 		free(master->workers[i].free);
+	census_close(&master->census);
 }
 
 /* ---- the end of a connection ---- */
@@ -122,6 +141,7 @@ static void release(struct pool_worker *worker, uint32_t index)
 	if (connection->state == CONNECTION_UNSENT)
 		worker->unsent--;
 	worker->clients--;
+	census_forget(worker->census, place_in_ledger(worker, index));
 	close(connection->fd);
 	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
 	commit(&slot->state, SLOT_FREE);
@@ -242,6 +262,7 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	worker->connections[index] = (struct connection){ .fd = fd, .state = CONNECTION_UNSENT };
 	worker->clients++;
 	worker->unsent++;
+	count_for(worker, index, peer);
 	if (worker->unsent == 1)
 		worker->cursor = index;
 	hand_all_over(worker);

@@ -14,12 +14,12 @@
 #include "master/state.h"
 
 /*
- * Makes each worker's lists and counts from the connections in the ledger. -1 with errno (ENOMEM), and
- * nothing is left to close.
+ * Makes each worker's lists and counts from the connections in the ledger, and with --max-per-address the
+ * census. -1 with errno (ENOMEM), and nothing is left to close.
  */
 int pool_open(struct master *master);
 
-/* Frees the lists. */
+/* Frees the lists and the census. */
 void pool_close(struct master *master);
 
 /*

@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/seat.h"
 #include "common/table.h"
+#include "master/census.h"
 #include "master/ledger.h"
 
 /* A worker as the pool (pool.h) sees it: its connections, and lists and counts made from these. */
@@ -16,6 +17,7 @@ struct pool_worker {
 	struct child *child;
 	struct part *part;              /* its slots are these connections, too */
 	struct connection *connections; /* worker_slots of them */
+	struct census *census;          /* of all connections, by their places in the ledger */
 	uint32_t *free;                 /* slots that were used and are free, to be used again first */
 	uint32_t free_count;
 	uint32_t unused;  /* this slot and those after it have never been used */
@@ -62,6 +64,7 @@ struct master {
 	uint64_t complain_at; /* when a trouble that lasts may be spoken of again */
 	struct acceptor acceptor;
 	struct monitor monitor;
+	struct census census; /* if there is --max-per-address */
 };
 
 /* How far the log has come, which the logger's memory begins with. */

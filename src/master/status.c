@@ -31,6 +31,9 @@ void status_write(const struct master *master)
 	write_row("workers", "", &figures.all);
 	diag("%-9s %7d %8ju  %ju bytes written", "logger", ledger->children[ledger->workers].process.pid,
 	     (uintmax_t)figures.logger_restarts, (uintmax_t)(figures.log_bytes - figures.log_lost_bytes));
+	if (master->options->max_per_address != 0)
+		diag("addresses: at most %u clients each, %ju connections closed at once",
+		     master->options->max_per_address, (uintmax_t)figures.refused);
 	if (master->options->idle_timeout_msecs > 0 || master->options->stall_timeout_msecs > 0)
 		diag("timeouts: %ju idle, %ju stalled", (uintmax_t)figures.all.idle,
 		     (uintmax_t)figures.all.stalled);

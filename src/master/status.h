@@ -4,7 +4,7 @@
 
 #include "master/state.h"
 
-/* Writes a table to stderr: each worker, the logger, all together, and the limits. */
+/* Writes a table to stderr: each worker, the logger, all together, and the limits, which end it. */
 void status_write(const struct master *master);
 
 #endif

@@ -43,6 +43,7 @@ other_complaints() {
 	complaints | grep -v -x \
 		-e 'echod: process  *pid .*' \
 		-e 'echod: \(worker [0-9]*\|workers\|logger\)  *[0-9 ]*\( bytes written\)\?' \
+		-e 'echod: addresses: at most .* closed at once' \
 		-e 'echod: limits: .* bytes each' \
 		-e 'echod: \(worker [0-9]*\|logger\): \(killed by signal\|exited with status\) .*, starting another.*' \
 		-e 'echod: .*: closed, received .*' || true

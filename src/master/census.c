@@ -1,0 +1,149 @@
+/* Connections counted by where they are from; run by the master. See census.h. */
+#include "master/census.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/siphash.h"
+
+enum { IPV6_PREFIX_BYTES = 8 };
+
+/* The connections of one network. */
+struct crowd {
+	struct network network;
+	uint32_t count; /* 0: this place in the table is free */
+};
+
+struct member {
+	struct network network;
+	bool counts;
+};
+
+/* ---- networks ---- */
+
+struct network network_of(const struct address *address)
+{
+	struct network network = { .ip = { 0 } };
+
+	memcpy(network.ip, address->ip, address_is_ipv4(address) ? sizeof(network.ip) : IPV6_PREFIX_BYTES);
+	return network;
+}
+
+void network_text(const struct network *network, char text[NETWORK_TEXT_BYTES])
+{
+	struct address address = { .port = 0 };
+
+	memcpy(address.ip, network->ip, sizeof(address.ip));
+	/* They fail only for want of room, and NETWORK_TEXT_BYTES has it. */
+	if (address_is_ipv4(&address))
+		(void)inet_ntop(AF_INET, address.ip + sizeof(address.ip) - sizeof(struct in_addr), text,
+				NETWORK_TEXT_BYTES);
+	else if (inet_ntop(AF_INET6, address.ip, text, INET6_ADDRSTRLEN) != NULL)
+		memcpy(text + strlen(text), "/64", sizeof("/64"));
+}
+
+/* ---- the table ---- */
+
+/* Where in the table a network would be if no other were in its way. */
+static size_t home_of(const struct census *census, const struct network *network)
+{
+	uint64_t words[2];
+
+	memcpy(words, network->ip, sizeof(words));
+	return (size_t)siphash(census->key, words, 2) & census->mask;
+}
+
+/* Where it is, or is to be put. */
+static size_t place_of(const struct census *census, const struct network *network)
+{
+	size_t at = home_of(census, network);
+
+	while (census->crowds[at].count > 0 &&
+	       memcmp(&census->crowds[at].network, network, sizeof(*network)) != 0)
+		at = (at + 1) & census->mask;
+	return at;
+}
+
+/* Frees a place. Whoever could not be there because of who was, and is found only by passing it, moves up. */
+static void empty(struct census *census, size_t hole)
+{
+	struct crowd *crowds = census->crowds;
+	size_t mask = census->mask;
+
+	for (size_t at = (hole + 1) & mask; crowds[at].count > 0; at = (at + 1) & mask) {
+		size_t home = home_of(census, &crowds[at].network);
+
+		if (((at - home) & mask) < ((at - hole) & mask))
+			continue;
+		crowds[hole] = crowds[at];
+		hole = at;
+	}
+	crowds[hole].count = 0;
+}
+
+int census_open(struct census *census, size_t connections)
+{
+	size_t places = 2;
+
+	while (places < 2 * connections)
+		places *= 2;
+	*census = (struct census){
+		.crowds = calloc(places, sizeof(*census->crowds)),
+		.mask = places - 1,
+		.members = calloc(connections, sizeof(*census->members)),
+	};
+	if (census->crowds != NULL && census->members != NULL &&
+	    getrandom(census->key, sizeof(census->key), 0) == sizeof(census->key))
+		return 0;
+	census_close(census);
+	errno = ENOMEM;
+	return -1;
+}
+
+void census_close(struct census *census)
+{
+	free(census->crowds);
+	free(census->members);
+	*census = (struct census){ .crowds = NULL };
+}
+
+void census_count(struct census *census, size_t connection, const struct address *address)
+{
+	struct network network = network_of(address);
+	struct crowd *crowd;
+
+	if (census->crowds == NULL)
+		return;
+	census_forget(census, connection);
+	census->members[connection] = (struct member){ .network = network, .counts = true };
+	crowd = &census->crowds[place_of(census, &network)];
+	crowd->network = network;
+	crowd->count++;
+}
+
+void census_forget(struct census *census, size_t connection)
+{
+	struct member *member;
+	size_t at;
+
+	if (census->crowds == NULL || !census->members[connection].counts)
+		return;
+	member = &census->members[connection];
+	member->counts = false;
+	at = place_of(census, &member->network);
+	if (census->crowds[at].count > 1)
+		census->crowds[at].count--;
+	else
+		empty(census, at);
+}
+
+uint32_t census_of(const struct census *census, const struct address *address)
+{
+	struct network network = network_of(address);
+
+	return census->crowds != NULL ? census->crowds[place_of(census, &network)].count : 0;
+}
