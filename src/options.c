@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,7 +229,7 @@ static const struct row table[] = {
 	{ 'l', "listen", "[ADDRESS:]PORT",
 	  { "where to listen, may be repeated: 7, 127.0.0.1:7,", "[::1]:7; port 0 takes a free one (1234)" },
 	  .take = take_listen },
-	{ 'w', "workers", "N", { "worker processes (processors online)" },
+	{ 'w', "workers", "N", { "worker processes (one for each processor)" },
 	  .take = take_count, FIELD(workers), .max = OPTIONS_WORKERS_MAX },
 	{ 'b', "buffer", "SIZE", { "echo buffer of one client (2M)" },
 	  .take = take_size, FIELD(buffer_bytes) },
@@ -301,21 +300,6 @@ static enum options_result show_help(const struct row *row, const char *value, s
 	return answered();
 }
 
-/* Processors this process may run on. */
-static unsigned processors(void)
-{
-	cpu_set_t allowed;
-	long count;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-		count = CPU_COUNT(&allowed);
-	else
-		count = sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
-	if (count < 1)
-		return 1;
-	return count < OPTIONS_WORKERS_MAX ? (unsigned)count : OPTIONS_WORKERS_MAX;
-}
-
 /* Are standard output and standard error one file, or one terminal? */
 static bool outputs_are_one(void)
 {
@@ -329,7 +313,6 @@ static bool outputs_are_one(void)
 static void set_defaults(struct options *options)
 {
 	*options = (struct options){
-		.workers = processors(),
 		.buffer_bytes = 2 << 20,
 		.when_full = WHEN_FULL_DROP,
 		.drain_timeout_msecs = 10 * 1000,

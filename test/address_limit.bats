@@ -10,7 +10,7 @@ from() {
 
 # refused_from ADDRESS: a client there, which has sent nothing, reads end-of-file and nothing before.
 refused_from() {
-	socat -u "TCP4:127.0.0.1:$PORT,bind=$1" "CREATE:$TMP/refused" && [ ! -s "$TMP/refused" ]
+	timeout 20 socat -u "TCP4:127.0.0.1:$PORT,bind=$1" "CREATE:$TMP/refused" && [ ! -s "$TMP/refused" ]
 }
 
 # hold NAME COUNT: so many clients of 127.0.0.1, which stay and have had an echo.
@@ -126,7 +126,7 @@ counted_is() {
 	open_client one "${inside[@]}" - "$address,bind=[2001:db8::1]"
 	feed one x
 	wait_until got one x
-	"${inside[@]}" -u "$address,bind=[2001:db8::ffff:0:0:1]" "CREATE:$TMP/refused"
+	timeout 20 "${inside[@]}" -u "$address,bind=[2001:db8::ffff:0:0:1]" "CREATE:$TMP/refused"
 	[ ! -s "$TMP/refused" ]
 	wait_until reported 'echod: 1 connection closed at once, from 2001:db8::/64: --max-per-address=1'
 	[ "$(printf hello | "${inside[@]}" -t 10 - "$address,bind=[2001:db8:0:1::1]")" = hello ]

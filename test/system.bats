@@ -229,6 +229,107 @@ memory_group() {
 	skip "needs a control group for memory"
 }
 
+# The processors that this test may run on.
+processors_here() {
+	taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F - '{ for (i = $1; i <= $NF; i++) print i }'
+}
+
+needs_two_processors() {
+	[ "$(processors_here | wc -l)" -ge 2 ] || skip "needs two processors"
+}
+
+# workers_are COUNT: so many does the server start without being told how many.
+workers_are() {
+	start_echod
+	[ "$(processes echod-worker | wc -l)" -eq "$1" ]
+	stop_echod
+}
+
+@test "by default there is a worker for each processor that echod may run on" {
+	through taskset -c "$(processors_here | tail -n 1)"
+	workers_are 1
+	needs_two_processors
+	through taskset -c "$(processors_here | tail -n 2 | paste -sd ,)"
+	workers_are 2
+}
+
+# quota_group QUOTA: makes a control group that may use so much of 100,000 microseconds; sets GROUP. Skips the test
+# where that cannot be done.
+quota_group() {
+	local place
+
+	for place in /sys/fs/cgroup/cpu /sys/fs/cgroup; do
+		GROUP=$place/echod-test-$BASHPID
+		if [ -e "$place/cgroup.procs" ] && mkdir "$GROUP" 2>/dev/null; then
+			! echo "$1 100000" 2>/dev/null >"$GROUP/cpu.max" || return 0
+			! echo "$1" 2>/dev/null >"$GROUP/cpu.cfs_quota_us" || return 0
+			rmdir "$GROUP"
+		fi
+	done
+	unset GROUP
+	skip "needs a control group for processors"
+}
+
+@test "a group's quota of a processor's time is worth one worker" {
+	needs_two_processors
+	quota_group 60000
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$GROUP"
+	workers_are 1
+}
+
+# quota_is QUOTA: writes this to the files of either version in $TMP/groups.
+quota_is() {
+	echo "$1 100000" >"$TMP/groups/cpu.max"
+	echo "${1/max/-1}" >"$TMP/groups/cpu/cpu.cfs_quota_us"
+	echo 100000 >"$TMP/groups/cpu/cpu.cfs_period_us"
+}
+
+@test "the outermost group's quota counts, rounded up, but not one that is none, or more than the processors" {
+	local quota
+
+	needs_two_processors
+	mkdir -p "$TMP/groups/cpu"
+	among_groups
+	needs "the right to mount" "${AMONG_GROUPS[@]}" true
+	through taskset -c "$(processors_here | tail -n 2 | paste -sd ,)" "${AMONG_GROUPS[@]}"
+	quota_is 1000
+	workers_are 1
+	for quota in 100001 max 300000; do
+		quota_is "$quota"
+		workers_are 2
+	done
+}
+
+@test "20 descriptors: the default serves, also while a process is replaced and the program, too" {
+	on_a_copy
+	through prlimit --nofile=20:20
+	start_echod --listen=0
+	open_client a socat - "TCP4:127.0.0.1:$PORT"
+	feed a hello
+	wait_until got a hello
+	kill -KILL "$(processes echod-worker)"
+	upgrade_echod 1
+	feed a again
+	wait_until got a helloagain
+	await_client a
+	stop_echod
+	[ -z "$(other_complaints)" ]
+}
+
+@test "--max-clients that leave room for one worker's descriptors alone get one worker" {
+	through prlimit --nofile=64:64
+	start_echod --max-clients=45
+	[ "$(processes echod-worker | wc -l)" -eq 1 ]
+	open_client all "$CLIENT" hold -n 45 "127.0.0.1:$PORT"
+	wait_until says all holding
+	await_client all
+	stop_echod
+	[ -z "$(other_complaints)" ]
+	launch_echod --max-clients=46
+	fails 'echod: --max-clients=46: a limit of 64 open files allows 45'
+}
+
 @test "a group's memory is enough for clients that never read, and for others" {
 	local i
 

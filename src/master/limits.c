@@ -2,16 +2,29 @@
 #include "master/limits.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/diag.h"
 #include "common/table.h"
+#include "master/group.h"
 #include "master/ledger.h"
 #include "master/monitor.h"
 
-enum { CLIENTS_DEFAULT_MAX = 1 << 20 };
+enum {
+	CLIENTS_DEFAULT_MAX = 1 << 20,
+	/*
+	 * Descriptors of the master but for those of listeners, workers and clients: standard input, output and
+	 * error, signals, ledger, budget, the logger's memory and channel, two pipes.
+	 */
+	DESCRIPTORS_OWN = 12,
+	/* At times: the other end of a channel, a library of a program that is executed. */
+	DESCRIPTORS_SPARE = 3,
+	DESCRIPTORS_LISTEN = 2, /* for each --listen at most */
+	DESCRIPTORS_WORKER = 2, /* its memory and its channel */
+	CLIENTS_LEAST = 2,      /* for each worker, where their number is free */
+};
 
 #define BUFFER_TOTAL_BYTES ((uint64_t)256 << 20)
 /* Address space for the program itself, its libraries, stack and lists. */
@@ -30,7 +43,14 @@ int limits_descriptors(uint64_t *descriptors)
 	return 0;
 }
 
-/* ---- clients ---- */
+/* ---- workers and clients ---- */
+
+/* Whose needs are looked at. */
+struct demand {
+	const struct options *options;
+	const struct crew *crew;
+	uint32_t workers;
+};
 
 struct needs {
 	uint64_t file;  /* bytes of the largest file */
@@ -38,18 +58,17 @@ struct needs {
 };
 
 /* What so many clients need; false if it could not be addressed at all. */
-static bool find_needs(const struct options *options, const struct crew *crew, uint64_t clients,
-		       struct needs *needs)
+static bool find_needs(const struct demand *demand, uint64_t clients, struct needs *needs)
 {
-	uint64_t slots = (clients + options->workers - 1) / options->workers;
-	uint64_t all = slots * options->workers;
-	uint64_t part = part_bytes((uint32_t)slots, options->buffer_bytes);
-	uint64_t desk = crew->logger_memory_bytes((uint32_t)all);
+	uint64_t slots = (clients + demand->workers - 1) / demand->workers;
+	uint64_t all = slots * demand->workers;
+	uint64_t part = part_bytes((uint32_t)slots, demand->options->buffer_bytes);
+	uint64_t desk = demand->crew->logger_memory_bytes((uint32_t)all);
 	uint64_t ledger = ledger_bytes((uint32_t)all);
 
 	needs->file = part > desk ? part : desk;
 	needs->file = needs->file > ledger ? needs->file : ledger;
-	needs->space = PROGRAM_BYTES + part * options->workers + desk + ledger + all * CLIENT_LIST_BYTES;
+	needs->space = PROGRAM_BYTES + part * demand->workers + desk + ledger + all * CLIENT_LIST_BYTES;
 	return part != 0;
 }
 
@@ -60,25 +79,23 @@ struct bound {
 	size_t field; /* offset in struct needs of what it limits */
 };
 
-static bool fits(const struct options *options, const struct crew *crew, const struct bound *bound,
-		 uint64_t clients)
+static bool fits(const struct demand *demand, const struct bound *bound, uint64_t clients)
 {
 	struct needs needs;
 
-	return find_needs(options, crew, clients, &needs) &&
+	return find_needs(demand, clients, &needs) &&
 	       *(const uint64_t *)((const char *)&needs + bound->field) <= bound->bytes;
 }
 
 /* How many clients fit, at most so many. */
-static uint64_t most_that_fit(const struct options *options, const struct crew *crew,
-			      const struct bound *bound, uint64_t most)
+static uint64_t most_that_fit(const struct demand *demand, const struct bound *bound, uint64_t most)
 {
 	uint64_t least = 0;
 
 	while (least < most) {
 		uint64_t middle = least + (most - least + 1) / 2;
 
-		if (fits(options, crew, bound, middle))
+		if (fits(demand, bound, middle))
 			least = middle;
 		else
 			most = middle - 1;
@@ -93,17 +110,17 @@ static uint64_t soft_limit(int result, const struct rlimit *limit)
 }
 
 /* Lowers *clients to what fits a bound. -1 after a message. */
-static int heed(const struct options *options, const struct crew *crew, const struct bound *bound,
-		uint64_t *clients)
+static int heed(const struct demand *demand, const struct bound *bound, uint64_t *clients)
 {
-	uint64_t most = most_that_fit(options, crew, bound, *clients);
+	const struct options *options = demand->options;
+	uint64_t most = most_that_fit(demand, bound, *clients);
 
 	if (most == *clients)
 		return 0;
 	if (options->max_clients != 0 || most == 0) {
 		diag("%s of %" PRIu64 " bytes is too low for --max-clients=%" PRIu64 " --buffer=%" PRIu64
 		     " --workers=%u: it allows %" PRIu64 " clients",
-		     bound->name, bound->bytes, *clients, options->buffer_bytes, options->workers, most);
+		     bound->name, bound->bytes, *clients, options->buffer_bytes, demand->workers, most);
 		return -1;
 	}
 	diag("%s of %" PRIu64 " bytes allows %" PRIu64 " clients with --buffer=%" PRIu64, bound->name,
@@ -112,16 +129,26 @@ static int heed(const struct options *options, const struct crew *crew, const st
 	return 0;
 }
 
-/* How many clients the limit on descriptors leaves room for: each takes one in the master. -1 after a message. */
-static int heed_descriptors(const struct options *options, uint64_t descriptors, uint64_t *clients)
+/* How many clients the limit on descriptors leaves room for: each takes one in the master. */
+static uint64_t room_of_descriptors(const struct demand *demand, uint64_t descriptors)
 {
-	uint64_t reserved = 24 + 2 * (uint64_t)options->listen_count + 3 * (uint64_t)options->workers +
-			    (options->status_path != NULL ? MONITOR_FDS_MAX : 0);
-	uint64_t most = descriptors > reserved ? descriptors - reserved : 0;
+	uint64_t reserved = DESCRIPTORS_OWN + DESCRIPTORS_SPARE +
+			    DESCRIPTORS_LISTEN * (uint64_t)demand->options->listen_count +
+			    DESCRIPTORS_WORKER * (uint64_t)demand->workers +
+			    (demand->options->status_path != NULL ? MONITOR_FDS_MAX : 0);
+
+	return descriptors > reserved ? descriptors - reserved : 0;
+}
+
+/* How many clients that makes. -1 after a message. */
+static int heed_descriptors(const struct demand *demand, uint64_t descriptors, uint64_t *clients)
+{
+	const struct options *options = demand->options;
+	uint64_t most = room_of_descriptors(demand, descriptors);
 
 	if (most == 0) {
 		diag("a limit of %" PRIu64 " open files is too low for %u workers", descriptors,
-		     options->workers);
+		     demand->workers);
 		return -1;
 	}
 	if (options->max_clients > most) {
@@ -135,96 +162,82 @@ static int heed_descriptors(const struct options *options, uint64_t descriptors,
 	return 0;
 }
 
-int limits_clients(const struct options *options, const struct crew *crew, uint64_t descriptors,
-		   uint32_t *clients_max)
+enum { BOUNDS = 2 };
+
+static void find_bounds(struct bound bounds[BOUNDS])
 {
 	struct rlimit file, space;
-	const struct bound bounds[] = {
-		{ "a limit on file size (ulimit -f)", soft_limit(getrlimit(RLIMIT_FSIZE, &file), &file),
-		  offsetof(struct needs, file) },
-		{ "a limit on address space (ulimit -v)", soft_limit(getrlimit(RLIMIT_AS, &space), &space),
-		  offsetof(struct needs, space) },
-	};
+
+	bounds[0] = (struct bound){ "a limit on file size (ulimit -f)",
+				    soft_limit(getrlimit(RLIMIT_FSIZE, &file), &file),
+				    offsetof(struct needs, file) };
+	bounds[1] = (struct bound){ "a limit on address space (ulimit -v)",
+				    soft_limit(getrlimit(RLIMIT_AS, &space), &space),
+				    offsetof(struct needs, space) };
+}
+
+/* Processors whose time this process may use. */
+static uint32_t processors(void)
+{
+	uint64_t quota = group_processors();
+	cpu_set_t allowed;
+	long count;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+		count = CPU_COUNT(&allowed);
+	else
+		count = sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
+	if (count < 1)
+		return 1;
+	if ((uint64_t)count < quota)
+		quota = (uint64_t)count;
+	return quota < OPTIONS_WORKERS_MAX ? (uint32_t)quota : OPTIONS_WORKERS_MAX;
+}
+
+/* Do the limits leave room for the clients that are asked for or, if none are, for some for each worker? */
+static bool has_room(const struct demand *demand, const struct bound bounds[BOUNDS], uint64_t descriptors)
+{
+	uint64_t clients = demand->options->max_clients;
+
+	if (clients == 0)
+		clients = CLIENTS_LEAST * (uint64_t)demand->workers;
+	for (size_t i = 0; i < BOUNDS; i++) {
+		if (!fits(demand, &bounds[i], clients))
+			return false;
+	}
+	return clients <= room_of_descriptors(demand, descriptors);
+}
+
+int limits_capacity(const struct options *options, const struct crew *crew, uint64_t descriptors,
+		    struct capacity *capacity)
+{
+	struct demand demand = { .options = options, .crew = crew, .workers = options->workers };
+	struct bound bounds[BOUNDS];
 	struct needs needs;
 	uint64_t clients;
 
-	if (heed_descriptors(options, descriptors, &clients) != 0)
+	find_bounds(bounds);
+	if (demand.workers == 0) {
+		demand.workers = processors();
+		while (demand.workers > 1 && !has_room(&demand, bounds, descriptors))
+			demand.workers--;
+	}
+	if (heed_descriptors(&demand, descriptors, &clients) != 0)
 		return -1;
-	if (!find_needs(options, crew, clients, &needs)) {
+	if (!find_needs(&demand, clients, &needs)) {
 		diag("--buffer=%" PRIu64 ": so much for each of %" PRIu64 " clients cannot be addressed",
 		     options->buffer_bytes, clients);
 		return -1;
 	}
-	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
-		if (heed(options, crew, &bounds[i], &clients) != 0)
+	for (size_t i = 0; i < BOUNDS; i++) {
+		if (heed(&demand, &bounds[i], &clients) != 0)
 			return -1;
 	}
-	*clients_max = (uint32_t)clients;
+	*capacity = (struct capacity){ .workers = demand.workers, .clients = (uint32_t)clients };
 	return 0;
 }
 
 /* ---- buffers ---- */
-
-/* A limit as a control group states it: a number, or "max"; UINT64_MAX if there is none. */
-static uint64_t read_group_limit(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	uint64_t bytes;
-
-	if (file == NULL)
-		return UINT64_MAX;
-	if (fscanf(file, "%" SCNu64, &bytes) != 1)
-		bytes = UINT64_MAX;
-	(void)fclose(file);
-	return bytes;
-}
-
-/* The lowest limit of a group and those around it; `path` is used up. */
-static uint64_t lowest_limit(const char *mount, char *path, const char *name)
-{
-	uint64_t lowest = UINT64_MAX;
-	char file[512];
-	char *end;
-
-	do {
-		uint64_t bytes;
-
-		snprintf(file, sizeof(file), "%s%s/%s", mount, path, name);
-		bytes = read_group_limit(file);
-		lowest = bytes < lowest ? bytes : lowest;
-		end = strrchr(path, '/');
-		if (end != NULL)
-			*end = '\0';
-	} while (end != NULL);
-	return lowest;
-}
-
-/* The limit on memory of this process's control group, of either version. */
-static uint64_t group_limit(void)
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	uint64_t lowest = UINT64_MAX;
-	char line[256];
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		char *controllers = strchr(line, ':');
-		char *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
-		uint64_t bytes = UINT64_MAX;
-
-		if (path == NULL)
-			continue;
-		path++;
-		path[strcspn(path, "\n")] = '\0';
-		if (strncmp(controllers, "::", 2) == 0)
-			bytes = lowest_limit("/sys/fs/cgroup", path, "memory.max");
-		else if (strncmp(controllers, ":memory:", 8) == 0)
-			bytes = lowest_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes");
-		lowest = bytes < lowest ? bytes : lowest;
-	}
-	if (file != NULL)
-		(void)fclose(file);
-	return lowest;
-}
 
 uint64_t limits_buffer_total(const struct options *options)
 {
@@ -232,6 +245,6 @@ uint64_t limits_buffer_total(const struct options *options)
 
 	if (options->buffer_total_bytes != 0)
 		return options->buffer_total_bytes;
-	quarter = group_limit() / 4;
+	quarter = group_memory() / 4;
 	return quarter < BUFFER_TOTAL_BYTES ? quarter : BUFFER_TOTAL_BYTES;
 }

@@ -168,22 +168,22 @@ static int create_pipes(struct ledger *ledger)
 }
 
 /* Makes the ledger: everything from here on lies in it. */
-static int create_ledger(struct master *master, uint32_t clients_max)
+static int create_ledger(struct master *master, const struct capacity *capacity)
 {
 	const struct options *options = master->options;
-	uint32_t worker_slots = (clients_max + options->workers - 1) / options->workers;
+	uint32_t worker_slots = (capacity->clients + capacity->workers - 1) / capacity->workers;
 	struct ledger *ledger;
 
 	if (memory_create(&master->ledger_memory, "echod-ledger",
-			  ledger_bytes(options->workers * worker_slots)) != 0) {
+			  ledger_bytes(capacity->workers * worker_slots)) != 0) {
 		diag_errno("shared memory");
 		return -1;
 	}
 	ledger = master->ledger = master->ledger_memory.base;
 	ledger->layout = LEDGER_LAYOUT;
-	ledger->workers = options->workers;
+	ledger->workers = capacity->workers;
 	ledger->worker_slots = worker_slots;
-	ledger->clients_max = clients_max;
+	ledger->clients_max = capacity->clients;
 	ledger->ring_bytes = options->buffer_bytes;
 	ledger->started_at_secs = clock_calendar_usecs() / 1000000;
 	ledger->sizes = ledger_sizes(ledger, master->crew->logger_memory_bytes);
@@ -218,18 +218,18 @@ static void check_buffers(const struct options *options)
 int startup_begin(struct master *master)
 {
 	uint64_t descriptors;
-	uint32_t clients_max;
+	struct capacity capacity;
 
 	check_buffers(master->options);
 	if (limits_descriptors(&descriptors) != 0) {
 		diag_errno("the limit on open files");
 		return -1;
 	}
-	if (limits_clients(master->options, master->crew, descriptors, &clients_max) != 0 ||
-	    create_ledger(master, clients_max) != 0 || open_listeners(master) != 0)
+	if (limits_capacity(master->options, master->crew, descriptors, &capacity) != 0 ||
+	    create_ledger(master, &capacity) != 0 || open_listeners(master) != 0)
 		return -1;
 	if (create_regions(master) != 0 || pool_open(master) != 0) {
-		diag_errno("memory for %u clients with --buffer=%ju", clients_max,
+		diag_errno("memory for %u clients with --buffer=%ju", capacity.clients,
 			   (uintmax_t)master->options->buffer_bytes);
 		return -1;
 	}
