@@ -196,6 +196,17 @@ static enum options_result take_path(const struct row *row, const char *value, s
 	return refuse(row, value, expected);
 }
 
+/* USER or USER:GROUP; who that is the system tells, when it starts. */
+static enum options_result take_user(const struct row *row, const char *value, struct options *options)
+{
+	const char *group = strchr(value, ':');
+
+	if (*value == '\0' || group == value || (group != NULL && group[1] == '\0'))
+		return refuse(row, value, "USER or USER:GROUP");
+	options->user = value;
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_flag(const struct row *row, const char *value, struct options *options)
 {
 	(void)value;
@@ -266,6 +277,7 @@ static const struct row table[] = {
 	  .take = take_flag, FIELD(skip_empty), .flag = true },
 	{ STATUS_SOCKET, "status-socket", "PATH", { "tell the status to all who connect to this", "Unix socket" },
 	  .take = take_path, FIELD(status_path) },
+	{ 'u', "user", "USER[:GROUP]", { "who to be instead of root, once it listens" }, .take = take_user },
 	{ 'q', "quiet", NULL, { "no start-up line" }, .take = take_flag, FIELD(quiet), .flag = true },
 	{ 'v', "verbose", NULL, { "a line for each connection closed" },
 	  .take = take_flag, FIELD(verbose), .flag = true },
@@ -281,8 +293,8 @@ static enum options_result show_help(const struct row *row, const char *value, s
 	(void)value, (void)options;
 	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-C N] [-d TIME] [-f POLICY]\n"
 	     "             [-i TIME] [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-s TIME]\n"
-	     "             [-w N] [--log-bytes=SIZE] [--status-socket=PATH]\n"
-	     "             [[ADDRESS:]PORT]...\n"
+	     "             [-u USER[:GROUP]] [-w N] [--log-bytes=SIZE]\n"
+	     "             [--status-socket=PATH] [[ADDRESS:]PORT]...\n"
 	     "A TCP echo server that writes everything it receives to standard output.\n"
 	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {

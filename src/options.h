@@ -59,6 +59,7 @@ struct options {
 	int drain_timeout_msecs; /* how long a shutdown waits for clients, 0 or more */
 	int idle_timeout_msecs;  /* without a byte either way, then a connection is closed; 0: it stays */
 	int stall_timeout_msecs; /* without movement of its echo buffer, the same */
+	const char *user;        /* USER or USER:GROUP to become after the start; NULL: nobody else */
 	bool echo;
 	enum output_form output;
 	uint64_t log_bytes; /* of each connection's stream that go into the log: its first ones */

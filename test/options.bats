@@ -61,8 +61,8 @@ accepted() {
 
 @test "an option that needs a value is refused without one" {
 	local option
-	for option in -b -B -c -C -d -f -i -l -o -s -w --buffer --buffer-total --max-clients --max-per-address \
-		--drain-timeout --when-full --idle-timeout --listen --output --stall-timeout --workers; do
+	for option in -b -B -c -C -d -f -i -l -o -s -u -w --buffer --buffer-total --max-clients --max-per-address \
+		--drain-timeout --when-full --idle-timeout --listen --output --stall-timeout --user --workers; do
 		refused "$option: the option needs a value" "$option"
 	done
 	refused "-nw: the option needs a value" -nw
@@ -190,6 +190,17 @@ accepted() {
 	refused "--status-socket: the option needs a value" --status-socket
 }
 
+@test "--user takes USER or USER:GROUP, and no part of it is empty" {
+	local value
+	for value in nobody nobody:nogroup 7 7:8 no-such-user; do
+		accepted --user="$value"
+		accepted -u "$value"
+	done
+	for value in '' : :nogroup nobody:; do
+		refused "--user: '$value' is not USER or USER:GROUP" --user="$value"
+	done
+}
+
 @test "what is left out of the log must be told, which --output=plain could not" {
 	refused '--log-bytes: --output=plain could not say what is left out' --log-bytes=7 --output=plain
 	refused '--when-log-stalls=drop: --output=plain could not say what is left out' -L drop -o plain
@@ -271,6 +282,7 @@ accepted() {
 		o output
 		L when-log-stalls
 		E skip-empty
+		u user
 		q quiet
 		v verbose
 		h help
@@ -316,7 +328,7 @@ accepted() {
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
-	[ "$count" -eq 18 ]
+	[ "$count" -eq 19 ]
 	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
 	grep -q '^\.It Fl Fl status-socket ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }

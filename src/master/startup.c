@@ -17,6 +17,7 @@
 #include "master/listener.h"
 #include "master/monitor.h"
 #include "master/pool.h"
+#include "master/user.h"
 
 /* A descriptor that is closed would else become a socket, and get what is written to stderr. */
 static int fill_standard_descriptors(void)
@@ -217,10 +218,14 @@ static void check_buffers(const struct options *options)
 
 int startup_begin(struct master *master)
 {
+	const char *user_text = master->options->user;
+	struct user user;
 	uint64_t descriptors;
 	struct capacity capacity;
 
 	check_buffers(master->options);
+	if (user_text != NULL && user_find(user_text, &user) != 0)
+		return -1;
 	if (limits_descriptors(&descriptors) != 0) {
 		diag_errno("the limit on open files");
 		return -1;
@@ -237,6 +242,12 @@ int startup_begin(struct master *master)
 		diag_errno("pipe");
 		return -1;
 	}
+	/* So that nothing before lacks root's rights; no child has been started. */
+	if (user_text != NULL && user_become(&user) != 0) {
+		diag_errno("--user=%s", user_text);
+		return -1;
+	}
+	/* Whoever makes the status socket must be able to remove it. */
 	return monitor_open(master);
 }
 

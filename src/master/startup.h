@@ -25,8 +25,8 @@ int startup_signals(void);
 void startup_scheduling(void);
 
 /*
- * An ordinary start: opens the listeners and the status socket, creates the ledger, the table and the pipes, and plans the
- * start of all children. -1 after a message.
+ * An ordinary start: opens the listeners, creates the ledger, the table and the pipes, and plans the
+ * start of all children; becomes who --user says, and opens the status socket. -1 after a message.
  */
 int startup_begin(struct master *master);
 

@@ -1,0 +1,134 @@
+/* From root to an ordinary user; run by the master, at the start. See user.h. */
+#include "master/user.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/diag.h"
+
+enum { NAME_BYTES = 256 };
+
+/* ---- who that is ---- */
+
+/* Reads a number that an id can be: all but the highest, which stands for none (chown(2)). */
+static bool read_id(const char *text, unsigned *id)
+{
+	unsigned long value;
+
+	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
+		return false;
+	errno = 0;
+	value = strtoul(text, NULL, 10);
+	*id = (unsigned)value;
+	return errno == 0 && value < UINT_MAX;
+}
+
+/* Reports what a look-up of a name came to. */
+static int not_found(const char *name, const char *what)
+{
+	if (errno == 0 || errno == ENOENT || errno == ESRCH)
+		diag("--user: '%s' is not a %s of this system", name, what);
+	else
+		diag_errno("--user: '%s'", name);
+	return -1;
+}
+
+/* Without an entry of its own a number has no group. */
+static int find_user(const char *name, bool has_group, struct user *user)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = getpwnam(name);
+	if (entry == NULL && read_id(name, &user->uid)) {
+		entry = getpwuid(user->uid);
+		if (entry == NULL && !has_group)
+			diag("--user: '%s' has no group of its own, name one: %s:GROUP", name, name);
+		if (entry == NULL)
+			return has_group ? 0 : -1;
+	}
+	if (entry == NULL)
+		return not_found(name, "user");
+	*user = (struct user){ .uid = entry->pw_uid, .gid = entry->pw_gid };
+	return 0;
+}
+
+static int find_group(const char *name, gid_t *gid)
+{
+	const struct group *entry;
+
+	errno = 0;
+	entry = getgrnam(name);
+	if (entry != NULL)
+		*gid = entry->gr_gid;
+	else if (!read_id(name, gid))
+		return not_found(name, "group");
+	return 0;
+}
+
+int user_find(const char *text, struct user *user)
+{
+	const char *group = strchr(text, ':');
+	char name[NAME_BYTES];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ":"), text);
+	if (find_user(name, group != NULL, user) != 0)
+		return -1;
+	if (group != NULL && find_group(group + 1, &user->gid) != 0)
+		return -1;
+	if (user->uid == 0) {
+		diag("--user: '%s' is root", name);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- becoming that ---- */
+
+static bool is_already(const struct user *user)
+{
+	uid_t real_uid, uid, saved_uid;
+	gid_t real_gid, gid, saved_gid, other_gid;
+	int others = getgroups(1, &other_gid); /* -1 if there are more */
+
+	return getresuid(&real_uid, &uid, &saved_uid) == 0 && getresgid(&real_gid, &gid, &saved_gid) == 0 &&
+	       real_uid == user->uid && uid == user->uid && saved_uid == user->uid && real_gid == user->gid &&
+	       gid == user->gid && saved_gid == user->gid &&
+	       (others == 0 || (others == 1 && other_gid == user->gid));
+}
+
+/* Root's go with the user id as a rule, which a securebit prevents; an ordinary user may have been given some. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { .effective = 0 } };
+
+	return (int)syscall(SYS_capset, &header, none);
+}
+
+int user_become(const struct user *user)
+{
+	/* In this order: the user may not change its groups. */
+	if (!is_already(user) &&
+	    (setgroups(0, NULL) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
+	     setresuid(user->uid, user->uid, user->uid) != 0))
+		return -1;
+	/* The program on disk may have capabilities of its own, which an upgrade must not bring back. */
+	if (drop_capabilities() != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	/*
+	 * After a change of user what is in /proc/self still belongs to root, and oom_score_adj could not be written
+	 * (proc(5)), until the next program is executed. There is nothing of root's in this memory.
+	 */
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
