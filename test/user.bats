@@ -102,6 +102,18 @@ fails() {
 	stop_echod
 }
 
+@test "the logger can read what it has written, though the user may not open the file" {
+	local fd
+
+	needs_root
+	install -m 600 /dev/null "$LOG"
+	start_echod --workers=1 --user=nobody
+	kill_loggers 1
+	fd=$(find "/proc/$(processes echod-logger)/fd" -lname "$LOG" ! -name 1 -printf '%f\n')
+	grep -q '^flags:.*0$' "/proc/$(processes echod-logger)/fdinfo/$fd"
+	stop_echod
+}
+
 @test "users and groups are names or numbers, and a user's group is its own unless another is named" {
 	local who nobody own
 	local -A expected

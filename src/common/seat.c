@@ -49,8 +49,8 @@ static void offer_to_be_killed(void)
 int seat_take(struct seat *seat)
 {
 	bool is_logger = seat->relay_fds[0] >= 0;
-	int keep[] = { STDIN_FILENO,  STDOUT_FILENO,      STDERR_FILENO,     seat->channel_fd,
-		       seat->pipe_fd, seat->relay_fds[0], seat->relay_fds[1] };
+	int keep[] = { STDIN_FILENO,  STDOUT_FILENO,      STDERR_FILENO,      seat->channel_fd,
+		       seat->pipe_fd, seat->relay_fds[0], seat->relay_fds[1], seat->reread_fd };
 
 	(void)prctl(PR_SET_NAME, seat->name); /* nothing depends on it */
 	if (descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0])) != 0)

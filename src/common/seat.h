@@ -27,6 +27,7 @@ struct seat {
 	int channel_fd;        /* to the master */
 	int pipe_fd;           /* workers: its writing end; the logger: its reading end */
 	int relay_fds[2];      /* the logger: both ends of a pipe on the way to stdout; others -1 */
+	int reread_fd;         /* the logger: standard output, opened for reading, if it is a file; else -1 */
 	bool discard;          /* the logger: standard output is gone, what comes is lost */
 };
 

@@ -157,7 +157,7 @@ static int resume(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 
-	if (output_open(&logger->output, desk, logger->seat->relay_fds, logger->seat->discard) != 0)
+	if (output_open(&logger->output, desk, logger->seat) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0) {
 		commit(&desk->buffer_origin, committed(&desk->progress.written));

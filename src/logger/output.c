@@ -182,16 +182,18 @@ static void enlarge_pipe(void)
 		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECORD_PIPE_BYTES);
 }
 
-int output_open(struct output *output, struct desk *desk, const int relay_fds[2], bool gone)
+int output_open(struct output *output, struct desk *desk, const struct seat *seat)
 {
+	bool gone = seat->discard;
 	struct stat status;
 	int flags;
 
 	*output = (struct output){
 		.desk = desk,
 		.kind = OUTPUT_OTHER,
-		.relay_read_fd = relay_fds[0],
-		.relay_write_fd = relay_fds[1],
+		.relay_read_fd = seat->relay_fds[0],
+		.relay_write_fd = seat->relay_fds[1],
+		.reread_fd = seat->reread_fd,
 		.most_bytes = SIZE_MAX,
 		.failing_until = CLOCK_NEVER,
 		.pause_msecs = PAUSE_MSECS,
@@ -278,8 +280,6 @@ static int settle_file(struct output *output, const struct iovec *pieces, size_t
 	uint64_t origin = committed(&desk->file_origin);
 	off_t offset = offset_from(output, SEEK_CUR);
 	uint64_t reached;
-	int file_fd;
-	bool ours;
 
 	if (offset < 0)
 		return output->gone ? 0 : -1;
@@ -287,12 +287,7 @@ static int settle_file(struct output *output, const struct iovec *pieces, size_t
 	if (reached <= written || reached > committed(&desk->goal) ||
 	    reached - written > sum_of(pieces, count))
 		return 0;
-	/* It was opened for writing only, as a rule. */
-	file_fd = open("/proc/self/fd/1", O_RDONLY);
-	ours = file_fd < 0 || file_has(file_fd, written + origin, reached - written, pieces);
-	if (file_fd >= 0)
-		close(file_fd);
-	if (ours)
+	if (output->reread_fd < 0 || file_has(output->reread_fd, written + origin, reached - written, pieces))
 		commit(&desk->progress.written, reached);
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/seat.h"
 #include "logger/desk.h"
 
 enum output_kind { OUTPUT_FILE, OUTPUT_STREAM, OUTPUT_OTHER };
@@ -36,6 +37,7 @@ struct output {
 	enum output_kind kind;
 	int relay_read_fd;
 	int relay_write_fd;
+	int reread_fd;          /* of a file; -1: what it has cannot be read */
 	size_t most_bytes;      /* that one output_write() takes at a time */
 	bool is_terminal;       /* which gets little at a time */
 	bool appends;           /* to a file: O_APPEND */
@@ -48,10 +50,10 @@ struct output {
 /*
  * Finds out what standard output is, and moves on what a predecessor left in the relay; from then on
  * desk->progress.written is the truth, but for a file (output_settle()). A pipe is enlarged if that can be.
- * The relay's ends stay the caller's. `gone` tells that a predecessor found that it takes no more. -1 with errno,
- * unless it is gone.
+ * The relay's ends and the descriptor to read a file by stay the seat's, which tells, too, that a predecessor found
+ * that standard output takes no more. -1 with errno, unless it is gone.
  */
-int output_open(struct output *output, struct desk *desk, const int relay_fds[2], bool gone);
+int output_open(struct output *output, struct desk *desk, const struct seat *seat);
 
 /*
  * For a file, finds out what a predecessor's last write came to, which was of a beginning of these pieces:

@@ -62,6 +62,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		.channel_fd = channel_fd,
 		.pipe_fd = ledger->pipe_fds[is_logger ? 0 : 1],
 		.relay_fds = { -1, -1 },
+		.reread_fd = is_logger ? ledger->reread_fd : -1,
 		.discard = ledger->output_gone,
 	};
 

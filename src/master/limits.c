@@ -16,11 +16,11 @@ enum {
 	CLIENTS_DEFAULT_MAX = 1 << 20,
 	/*
 	 * Descriptors of the master but for those of listeners, workers and clients: standard input, output and
-	 * error, signals, ledger, budget, the logger's memory and channel, two pipes.
+	 * error, the log to be read again, signals, ledger, budget, the logger's memory and channel, two pipes.
 	 */
-	DESCRIPTORS_OWN = 12,
+	DESCRIPTORS_OWN = 13,
 	/* At times: the other end of a channel, a library of a program that is executed. */
-	DESCRIPTORS_SPARE = 3,
+	DESCRIPTORS_SPARE = 2,
 	DESCRIPTORS_LISTEN = 2, /* for each --listen at most */
 	DESCRIPTORS_WORKER = 2, /* its memory and its channel */
 	CLIENTS_LEAST = 2,      /* for each worker, where their number is free */

@@ -150,6 +150,17 @@ static int create_regions(struct master *master)
 	return 0;
 }
 
+/* What the logger wrote to a file it may have to read, and who it is then may not be who may open it. */
+static int reopen_output(void)
+{
+	struct stat status;
+
+	if (fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+		return -1;
+	/* It was opened for writing only, as a rule. */
+	return open("/proc/self/fd/1", O_RDONLY);
+}
+
 /* Two pipes; less than the wanted size will do if the system gives no more. */
 static int create_pipes(struct ledger *ledger)
 {
@@ -242,7 +253,8 @@ int startup_begin(struct master *master)
 		diag_errno("pipe");
 		return -1;
 	}
-	/* So that nothing before lacks root's rights; no child has been started. */
+	master->ledger->reread_fd = reopen_output();
+	/* When all that root's rights are for is done; no child has been started. */
 	if (user_text != NULL && user_become(&user) != 0) {
 		diag_errno("--user=%s", user_text);
 		return -1;
