@@ -31,6 +31,10 @@ unit() {
 	unit record
 }
 
+@test "PROXY headers: each at every length, whom it names, and what is none" {
+	unit proxy
+}
+
 @test "UTF-8: what is a character, what is unsafe to show, what may yet become a character" {
 	unit utf8
 }

@@ -28,6 +28,20 @@ bool address_is_ipv4(const struct address *address)
 	return memcmp(address->ip, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
+bool address_equals(const struct address *address, const struct address *other)
+{
+	return address->port == other->port && memcmp(address->ip, other->ip, sizeof(address->ip)) == 0;
+}
+
+void address_from_bytes(struct address *address, const uint8_t *ip, size_t ip_bytes, uint16_t port)
+{
+	if (ip_bytes == sizeof(address->ip))
+		memcpy(address->ip, ip, sizeof(address->ip));
+	else
+		set_ipv4(address, ip);
+	address->port = port;
+}
+
 int address_from_sockaddr(struct address *address, const struct sockaddr_storage *from)
 {
 	if (from->ss_family == AF_INET) {

@@ -23,6 +23,12 @@ enum { ADDRESS_TEXT_BYTES = 56 };
 /* Is this an IPv4 address? */
 bool address_is_ipv4(const struct address *address);
 
+/* Are they the same, port and all? */
+bool address_equals(const struct address *address, const struct address *other);
+
+/* Takes over an IPv4 address of 4 bytes or an IPv6 address of 16, in network byte order, and a port. */
+void address_from_bytes(struct address *address, const uint8_t *ip, size_t ip_bytes, uint16_t port);
+
 /* Takes over an AF_INET or AF_INET6 socket address; -1 with EAFNOSUPPORT for any other family. */
 int address_from_sockaddr(struct address *address, const struct sockaddr_storage *from);
 
