@@ -275,6 +275,8 @@ static const struct row table[] = {
 	  .take = take_size, FIELD(log_bytes), .or_none = true },
 	{ 'E', "skip-empty", NULL, { "connections that send nothing are not logged" },
 	  .take = take_flag, FIELD(skip_empty), .flag = true },
+	{ 'P', "proxy-protocol", NULL, { "a PROXY header comes first and names the client" },
+	  .take = take_flag, FIELD(proxy_protocol), .flag = true },
 	{ STATUS_SOCKET, "status-socket", "PATH", { "tell the status to all who connect to this", "Unix socket" },
 	  .take = take_path, FIELD(status_path) },
 	{ 'u', "user", "USER[:GROUP]", { "who to be instead of root, once it listens" }, .take = take_user },
@@ -291,7 +293,7 @@ enum { ROWS = sizeof(table) / sizeof(table[0]) };
 static enum options_result show_help(const struct row *row, const char *value, struct options *options)
 {
 	(void)value, (void)options;
-	puts("Usage: echod [-EhnqvV] [-b SIZE] [-B SIZE] [-c N] [-C N] [-d TIME] [-f POLICY]\n"
+	puts("Usage: echod [-EhnPqvV] [-b SIZE] [-B SIZE] [-c N] [-C N] [-d TIME] [-f POLICY]\n"
 	     "             [-i TIME] [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-s TIME]\n"
 	     "             [-u USER[:GROUP]] [-w N] [--log-bytes=SIZE]\n"
 	     "             [--status-socket=PATH] [[ADDRESS:]PORT]...\n"

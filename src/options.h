@@ -64,6 +64,7 @@ struct options {
 	enum output_form output;
 	uint64_t log_bytes; /* of each connection's stream that go into the log: its first ones */
 	enum when_log_stalls when_log_stalls;
+	bool proxy_protocol;     /* each connection begins with a PROXY header */
 	bool skip_empty;         /* connections that send nothing are not in the log */
 	const char *status_path; /* where to listen for readers of the status, in argv; NULL: nowhere */
 	bool quiet;

@@ -34,9 +34,10 @@ aborts_are() {
 
 # Deaths at this point, the server's stdout a file or, where only that comes by, a pipe.
 die_at() {
-	local fault=$1:25:3 died=(deaths_are 3)
+	local fault=$1:25:3 died=(deaths_are 3) options=() lives=(-b 300000)
 
 	case $1 in
+	header | take-header) options=(--proxy-protocol) lives=(-P -b 20000) ;;
 	relay | splice) log_through_a_pipe ;;
 	repair)
 		# Only a successor comes by, so it takes other deaths, too. These are told apart by the signal.
@@ -46,8 +47,8 @@ die_at() {
 		;;
 	esac
 	on_a_fault_build "ECHOD_FAULT=$fault"
-	start_echod --workers=2 --verbose
-	start_swarm streams -z -n 4 -b 300000 -w 250000 -k 4000
+	start_echod --workers=2 --verbose "${options[@]}"
+	start_swarm streams -z -n 4 "${lives[@]}" -w 250000 -k 4000
 	while [ "$1" = repair ] && ! "${died[@]}"; do
 		kill_at_random 1 -i 50 -t echod-worker
 	done

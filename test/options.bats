@@ -282,6 +282,7 @@ accepted() {
 		o output
 		L when-log-stalls
 		E skip-empty
+		P proxy-protocol
 		u user
 		q quiet
 		v verbose
@@ -328,7 +329,7 @@ accepted() {
 		}
 		count=$((count + 1))
 	done < <(sed -n 's/^  \(-[A-Za-z], --[a-z-]*\).*/\1/p' out)
-	[ "$count" -eq 19 ]
+	[ "$count" -eq 20 ]
 	grep -q '^\.It Fl Fl log-bytes ' "$BATS_TEST_DIRNAME/../man/echod.1"
 	grep -q '^\.It Fl Fl status-socket ' "$BATS_TEST_DIRNAME/../man/echod.1"
 }

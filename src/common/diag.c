@@ -123,6 +123,21 @@ void diag_errno(const char *format, ...)
 	errno = saved_errno;
 }
 
+void diag_seldom(uint64_t *next_at, const char *format, ...)
+{
+	int saved_errno = errno;
+
+	if (clock_reached(*next_at)) {
+		va_list arguments;
+
+		*next_at = clock_msecs() + SELDOM_MSECS;
+		va_start(arguments, format);
+		write_message("", "", format, arguments);
+		va_end(arguments);
+	}
+	errno = saved_errno;
+}
+
 void diag_errno_seldom(uint64_t *next_at, const char *format, ...)
 {
 	int saved_errno = errno;

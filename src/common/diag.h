@@ -27,9 +27,10 @@ void diag(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void diag_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * As diag_errno(), but for what may go wrong again and again: at most once in ten seconds, which
+ * As diag() and diag_errno(), but for what may go wrong again and again: at most once in ten seconds, which
  * *next_at keeps (an instant of clock.h; 0 at first).
  */
+void diag_seldom(uint64_t *next_at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_errno_seldom(uint64_t *next_at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Takes over a line with its newline, to be shown by other means; false: it cannot, and stderr is to have it. */

@@ -53,6 +53,7 @@ struct record {
 
 struct record_open {
 	struct address server; /* which of the server's addresses the client has connected to */
+	struct address proxy;  /* who has connected on its behalf; all zero: itself */
 };
 
 struct record_lost {
@@ -70,6 +71,7 @@ enum close_reason {
 	CLOSE_ERROR,    /* of the network or the server */
 	CLOSE_IDLE,     /* no byte went either way for too long */
 	CLOSE_STALL,    /* its echo buffer did not move for too long */
+	CLOSE_PROXY,    /* its PROXY header was wrong, or did not come */
 	CLOSE_REASONS,
 };
 
@@ -99,7 +101,9 @@ enum {
 };
 
 _Static_assert(sizeof(struct record) == 64, "the header is part of the layout that an upgrade compares");
-_Static_assert(sizeof(struct record_close) <= RECORD_NOTE_MAX_BYTES, "no note is cut");
+_Static_assert(sizeof(struct record_close) <= RECORD_NOTE_MAX_BYTES &&
+		       sizeof(struct record_open) <= RECORD_NOTE_MAX_BYTES,
+	       "no note is cut");
 _Static_assert((int)RECORD_MESSAGE_MAX_BYTES <= (int)RECORD_PAYLOAD_MAX_BYTES,
 	       "a message is written whole or not");
 _Static_assert(RECORD_PAYLOAD_MAX_BYTES % RECORD_LINE_BYTES == 0, "no whole block cuts a line");

@@ -9,7 +9,7 @@
  * A worker commits what it does by one counter at a time (common/commit.h), and the kernel tells what
  * a system call did that was not yet counted (worker/recover.h).
  *
- *   received   bytes taken from the socket
+ *   received   bytes taken from the socket, but for a PROXY header ahead of them
  *   queued     bytes admitted to the echo through the ring; behind `sent` while the ring is unused
  *   sent       bytes given to the socket
  *
@@ -50,6 +50,7 @@ enum slot_flag {
 	SLOT_GIVEN_UP = 1 << 11, /* workers crashed adopting it: to be closed unseen; set by the master */
 	SLOT_IDLE = 1 << 12,     /* it was cut because no byte went either way for too long */
 	SLOT_STALLED = 1 << 13,  /* it was cut because its echo buffer did not move for too long */
+	SLOT_HEADLESS = 1 << 14, /* its PROXY header was wrong, or did not come */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX
@@ -72,7 +73,12 @@ struct slot {
 	_Atomic uint32_t state;   /* enum slot_state */
 	_Atomic uint32_t flags;   /* enum slot_flag; worker */
 	uint32_t generation;      /* how many connections this slot has had; master */
-	struct address peer;      /* master */
+
+	/* Its PROXY header, if one is awaited: its length, 0 until that is known, and bytes taken of it; worker. */
+	_Atomic uint32_t header_bytes;
+	_Atomic uint32_t header_taken;
+	struct address peer;      /* the client; master, and the worker if a header names it */
+	struct address real_peer; /* whom the connection comes from, which may be a proxy; master */
 };
 
 #define PART_NOBODY UINT32_MAX

@@ -176,6 +176,7 @@ const char *form_reason(uint64_t reason)
 		[CLOSE_ERROR] = "error",
 		[CLOSE_IDLE] = "idle",
 		[CLOSE_STALL] = "stall",
+		[CLOSE_PROXY] = "proxy",
 	};
 
 	return reasons[reason < CLOSE_REASONS ? reason : CLOSE_ERROR];

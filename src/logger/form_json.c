@@ -205,7 +205,10 @@ static uint8_t *put_open(uint8_t *at, const struct desk *desk, const struct reco
 	at = put_connection(put_head(at, record, sequence, "open"), desk, record);
 	at = put_endpoint(form_put(at, "},\"server\":{"), &note.server);
 	at = form_put(at, "},\"network\":{\"transport\":\"tcp\",\"type\":\"ipv");
-	return form_put(at, address_is_ipv4(&record->peer) ? "4\"}}\n" : "6\"}}\n");
+	at = form_put(at, address_is_ipv4(&record->peer) ? "4\"" : "6\"");
+	if (note.proxy.port != 0)
+		at = form_put(put_endpoint(form_put(at, ",\"peer\":{"), &note.proxy), "}");
+	return form_put(at, "}}\n");
 }
 
 static uint8_t *put_drop(uint8_t *at, const struct desk *desk, const struct record *record, uint64_t sequence)

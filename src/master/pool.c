@@ -181,11 +181,13 @@ static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 	commit(&slot->unacked, 0);
 	commit(&slot->time_usecs, 0);
 	commit(&slot->acked, 0);
+	commit(&slot->header_bytes, 0);
+	commit(&slot->header_taken, 0);
 	slot->opened_at_usecs = clock_usecs();
 	commit(&slot->heard_at, slot->opened_at_usecs / 1000);
 	commit(&slot->moved_at, 0);
 	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
-	slot->peer = *peer;
+	slot->peer = slot->real_peer = *peer;
 	commit(&slot->state, SLOT_OPEN);
 }
 

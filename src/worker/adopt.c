@@ -8,6 +8,7 @@
 
 #include "common/commit.h"
 #include "worker/client.h"
+#include "worker/header.h"
 #include "worker/recover.h"
 #include "worker/timeouts.h"
 
@@ -57,7 +58,8 @@ static bool repair(const struct clients *clients, struct slot *slot, const struc
 
 /*
  * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
- * ask about one that was neither announced nor touched: nothing was received on it.
+ * ask about one that was neither announced nor touched, and whose header was not begun to be taken: nothing was
+ * received on it.
  */
 static enum outcome take_over(struct clients *clients, struct client *client)
 {
@@ -71,14 +73,14 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 		return GIVEN_UP;
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
-	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED))
+	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && !header_is_uncertain(slot))
 		return TAKEN_OVER;
 	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
 		in_hand = NULL;
 	if (recover_stream(client->fd, &truth) != 0)
 		return ++client->attempts < ATTEMPTS_MAX ? TRY_LATER : DISAGREES;
 	client->attempts = 0;
-	if (!repair(clients, slot, &truth, in_hand))
+	if (!header_recover(slot, &truth) || !repair(clients, slot, &truth, in_hand))
 		return DISAGREES;
 	if (in_hand != NULL && committed(&slot->received) > in_hand->offset)
 		client_settle(clients, client);
@@ -107,7 +109,7 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | SLOT_FAILED);
 		tap_abandon_in_hand(clients->tap);
 	}
-	if (!clients->options->skip_empty || slot_has(client->slot, SLOT_TOUCHED))
+	if (client_is_worth_telling(clients, client))
 		client_catch_up(clients, client);
 	return client;
 }

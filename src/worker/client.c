@@ -14,6 +14,7 @@
 #include "common/passing.h"
 #include "worker/buffer.h"
 #include "worker/events.h"
+#include "worker/header.h"
 #include "worker/timeouts.h"
 
 void client_tell(const struct client *client, const char *what)
@@ -53,7 +54,8 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
 	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
 	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0 ||
-	    timeouts_init(clients) != 0) {
+	    timeouts_init(clients) != 0 ||
+	    (seat->options->proxy_protocol && wheel_init(&clients->headers, most, HEADER_MSECS) != 0)) {
 		clients_release(clients);
 		errno = ENOMEM;
 		return -1;
@@ -74,6 +76,7 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->finished);
 	queue_release(&clients->idle_rings);
 	timeouts_release(clients);
+	wheel_release(&clients->headers);
 }
 
 /* ---- the beginning ---- */
@@ -115,12 +118,23 @@ bool client_catch_up(struct clients *clients, struct client *client)
 	return false;
 }
 
+bool client_is_worth_telling(const struct clients *clients, const struct client *client)
+{
+	const struct slot *slot = client->slot;
+
+	if (header_is_awaited(clients, slot) && !slot_has(slot, SLOT_ENDED))
+		return false;
+	return !clients->options->skip_empty || slot_has(slot, SLOT_TOUCHED);
+}
+
 void clients_catch_up(struct clients *clients)
 {
 	for (uint32_t left = clients->untold.count; left > 0 && tap_is_open(clients->tap); left--) {
 		struct client *client = &clients->each[queue_take(&clients->untold)];
 
-		if (client->fd >= 0)
+		/* Its place in line may be left from an earlier connection. */
+		if (client->fd >= 0 &&
+		    (slot_has(client->slot, SLOT_ANNOUNCED) || client_is_worth_telling(clients, client)))
 			client_catch_up(clients, client);
 	}
 }
@@ -151,6 +165,8 @@ static void finish(struct clients *clients, struct client *client)
 {
 	struct slot *slot = client->slot;
 
+	if (!slot_has(slot, SLOT_ENDED) && header_is_awaited(clients, slot))
+		header_miss(clients, client);
 	slot_end(slot, client->fd);
 	/* That it was opened is told with its descriptor at hand. */
 	if (slot_has(slot, SLOT_ANNOUNCED) || !slot_has(slot, SLOT_TOUCHED))
@@ -360,19 +376,10 @@ static void starve(struct clients *clients, struct client *client)
 	clients->short_of_memory = true;
 }
 
-/* Notes what came of receiving up to `room` bytes into the chunk in hand, which errno tells of: are there any? */
-static bool count_received(struct clients *clients, struct client *client, uint64_t room, ssize_t result)
+void client_note_nothing(struct clients *clients, struct client *client, ssize_t result)
 {
 	struct slot *slot = client->slot;
 
-	if (result > 0) {
-		if ((uint64_t)result < room && client->incoming == INCOMING_SOME)
-			client->incoming = INCOMING_NONE;
-		client->eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
-		timeouts_note_received(clients, slot);
-		commit(&slot->received, committed(&slot->received) + (uint64_t)result);
-		return true;
-	}
 	if (result == 0) {
 		slot_set(slot, SLOT_PEER_DONE);
 	} else if (errno == EAGAIN) {
@@ -384,7 +391,23 @@ static bool count_received(struct clients *clients, struct client *client, uint6
 		client_complain(clients, client, "receiving, trying again");
 		starve(clients, client);
 	}
-	return false;
+}
+
+/* Notes what came of receiving up to `room` bytes into the chunk in hand, which errno tells of: are there any? */
+static bool count_received(struct clients *clients, struct client *client, uint64_t room, ssize_t result)
+{
+	struct slot *slot = client->slot;
+
+	if (result <= 0) {
+		client_note_nothing(clients, client, result);
+		return false;
+	}
+	if ((uint64_t)result < room && client->incoming == INCOMING_SOME)
+		client->incoming = INCOMING_NONE;
+	client->eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
+	timeouts_note_received(clients, slot);
+	commit(&slot->received, committed(&slot->received) + (uint64_t)result);
+	return true;
 }
 
 /* Receives up to `room` bytes into the chunk in hand. */
@@ -405,6 +428,23 @@ static bool has_sent(struct clients *clients, struct client *client)
 	ssize_t result = recv(client->fd, &byte, sizeof(byte), MSG_PEEK);
 
 	return result > 0 || count_received(clients, client, sizeof(byte), result);
+}
+
+/* Takes what has come of a header that is awaited; whom a whole one names the log is told of. */
+static void introduce(struct clients *clients, struct client *client)
+{
+	header_receive(clients, client);
+	if (client_is_worth_telling(clients, client))
+		client_catch_up(clients, client);
+}
+
+/* Is what comes next of the client's stream? A header that is awaited is seen to. */
+static bool is_introduced(struct clients *clients, struct client *client)
+{
+	if (!header_is_awaited(clients, client->slot))
+		return true;
+	introduce(clients, client);
+	return !header_is_awaited(clients, client->slot);
 }
 
 static void receive(struct clients *clients, struct client *client)
@@ -490,19 +530,22 @@ void client_serve(struct clients *clients, struct client *client)
 {
 	if (client_may_send(client))
 		send_backlog(clients, client);
-	if (client_wants_to_receive(clients, client) && tap_takes(clients->tap))
+	if (client_wants_to_receive(clients, client) && is_introduced(clients, client) &&
+	    tap_takes(clients->tap))
 		receive(clients, client);
 	advance(clients, client);
 }
 
-void client_drain(struct client *client)
+void client_drain(struct clients *clients, struct client *client)
 {
 	struct slot *slot = client->slot;
 	int unread;
 
 	if (committed(&slot->echo_limit) != SLOT_NO_LIMIT || slot_has(slot, SLOT_ENDED))
 		return;
-	if (ioctl(client->fd, SIOCINQ, &unread) != 0)
+	if (header_is_awaited(clients, slot) && !slot_has(slot, SLOT_PEER_DONE | SLOT_CUT))
+		introduce(clients, client);
+	if (header_is_awaited(clients, slot) || ioctl(client->fd, SIOCINQ, &unread) != 0)
 		unread = 0;
 	commit(&slot->echo_limit, committed(&slot->received) + (uint64_t)unread);
 }

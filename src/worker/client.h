@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/seat.h"
 #include "worker/state.h"
@@ -36,6 +37,9 @@ bool client_catch_up(struct clients *clients, struct client *client);
 /* The same for all of whom the log must be told something. */
 void clients_catch_up(struct clients *clients);
 
+/* Is the log to be told that the connection was opened, whether or not it sends anything more? */
+bool client_is_worth_telling(const struct clients *clients, const struct client *client);
+
 /* Is there, or may there be, something to receive that has a place to go to? */
 bool client_wants_to_receive(const struct clients *clients, const struct client *client);
 
@@ -54,8 +58,14 @@ void client_serve(struct clients *clients, struct client *client);
  */
 void client_settle(struct clients *clients, struct client *client);
 
+/*
+ * Notes what came of a receive without bytes: the peer's end (0), or what errno tells of (-1): nothing is there now,
+ * the connection is broken, or it is to be tried again.
+ */
+void client_note_nothing(struct clients *clients, struct client *client, ssize_t result);
+
 /* From now on echoes only what has arrived already, then sends end-of-file. */
-void client_drain(struct client *client);
+void client_drain(struct clients *clients, struct client *client);
 
 /* Holds the connection no longer: its slot stays as it is, for whoever adopts it next. Keeps errno. */
 void client_let_go(struct clients *clients, struct client *client);

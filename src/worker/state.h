@@ -68,6 +68,8 @@ struct clients {
 	bool draining;            /* a shutdown: finish what has arrived */
 	bool short_of_memory;     /* some are starved or stalled */
 	uint64_t complain_at;     /* when to speak again of what is tried again and again */
+	struct wheel headers;     /* those whose PROXY headers are awaited: see header.h */
+	uint64_t refuse_tell_at;  /* when to speak again of a wrong header */
 };
 
 static inline uint32_t client_number(const struct clients *clients, const struct client *client)

@@ -257,6 +257,8 @@ bool tap_announce(struct tap *tap, struct slot *slot, int fd)
 
 	if (!tap->scope.ends)
 		return add_note(tap, &record, &note, 0);
+	if (!address_equals(&slot->peer, &slot->real_peer))
+		note.proxy = slot->real_peer;
 	/* That fails for want of memory alone (getsockname(2)); then the log says so. */
 	if (getsockname(fd, (struct sockaddr *)&name, &bytes) == 0)
 		(void)address_from_sockaddr(&note.server, &name);
@@ -289,6 +291,8 @@ bool tap_tell_gap(struct tap *tap, struct slot *slot)
 
 static enum close_reason close_reason(const struct slot *slot)
 {
+	if (slot_has(slot, SLOT_HEADLESS))
+		return CLOSE_PROXY;
 	if (slot_has(slot, SLOT_OVERFULL))
 		return CLOSE_BUFFER_FULL;
 	if (slot_has(slot, SLOT_IDLE))

@@ -3,6 +3,7 @@
 
 #include "worker/client.h"
 #include "worker/events.h"
+#include "worker/header.h"
 
 /* Of the clients that send without end, one in so many is served before epoll is asked again. */
 enum { BULK_SHARE = 4 };
@@ -17,7 +18,8 @@ void turns_enlist(struct clients *clients, const struct client *client)
 	uint32_t number = client_number(clients, client);
 	bool receives = client_wants_to_receive(clients, client);
 
-	if (receives && !tap_takes(clients->tap)) {
+	/* A PROXY header does not go into the log. */
+	if (receives && !tap_takes(clients->tap) && !header_is_awaited(clients, client->slot)) {
 		receives = false;
 		queue_add(&clients->held_up, number);
 	}
@@ -66,12 +68,20 @@ void turns_serve_now(struct clients *clients, struct client *client)
 bool turns_begin(struct clients *clients, struct client *client)
 {
 	if (clients->draining)
-		client_drain(client);
+		client_drain(clients, client);
 	serve(clients, client);
 	if (client->fd < 0 || events_begin(clients, client) == 0)
 		return true;
 	client_let_go(clients, client);
 	return false;
+}
+
+void turns_expire(struct clients *clients)
+{
+	struct client *client;
+
+	while ((client = header_take_late(clients)) != NULL)
+		serve(clients, client);
 }
 
 void turns_drain(struct clients *clients)
@@ -80,7 +90,7 @@ void turns_drain(struct clients *clients)
 	for (uint32_t i = 0; i < clients->reach; i++) {
 		if (clients->each[i].fd < 0)
 			continue;
-		client_drain(&clients->each[i]);
+		client_drain(clients, &clients->each[i]);
 		if (!has_turn(clients, i))
 			queue_add(&clients->ready, i);
 	}

@@ -34,6 +34,9 @@ void turns_serve(struct clients *clients);
  */
 void turns_serve_now(struct clients *clients, struct client *client);
 
+/* A last turn for those whose time for a PROXY header is over. */
+void turns_expire(struct clients *clients);
+
 /* A shutdown: every client is drained (client_drain()) and gets a turn to that end. */
 void turns_drain(struct clients *clients);
 

@@ -19,6 +19,7 @@
 #include "worker/buffer.h"
 #include "worker/client.h"
 #include "worker/events.h"
+#include "worker/header.h"
 #include "worker/linger.h"
 #include "worker/timeouts.h"
 #include "worker/turns.h"
@@ -313,6 +314,7 @@ static void keep_time(struct worker *worker)
 
 	if (clock_reached(worker->deadline_at))
 		clients_cut(clients);
+	turns_expire(clients);
 	if (is_due(&worker->trim_at, clients->idle_rings.count > 0, TRIM_MSECS))
 		buffers_trim(clients);
 	if (clients->short_of_memory)
@@ -333,6 +335,7 @@ static int timeout_msecs(const struct worker *worker)
 	next_at = clock_sooner(next_at, timeouts_next(&worker->clients));
 	if (worker->clients.held_up.count > 0)
 		next_at = clock_sooner(next_at, tap_drops_at(&worker->tap));
+	next_at = clock_sooner(next_at, header_next(&worker->clients));
 	/* Beyond the deadline it concerns nobody but who comes then. */
 	if (worker->clients.count > 0 && !clock_reached(worker->deadline_at))
 		next_at = clock_sooner(next_at, worker->deadline_at);

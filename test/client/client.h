@@ -34,6 +34,7 @@ int swarm_main(int argc, char *argv[]);
 int killer_main(int argc, char *argv[]);
 int loss_main(int argc, char *argv[]);
 int parts_main(int argc, char *argv[]);
+int cuts_main(int argc, char *argv[]);
 
 /* Writes "client: " and the message as one line to stderr and exits 1. */
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -2,10 +2,13 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "header.h"
 
 void traffic_start(struct traffic *traffic, const char *target)
 {
@@ -47,17 +50,22 @@ void connection_open(struct traffic *traffic, struct connection *connection, int
 	payload_start(&connection->out, traffic->kind, traffic->seed, connection->stream);
 	payload_start(&connection->back, traffic->kind, traffic->seed, connection->stream);
 	target.segment_bytes = segment_bytes;
-	connection->socket_fd = target_connect(&target, true, turn);
+	connection->socket_fd = target_connect(&target, !traffic->proxied, turn);
+	local_text(connection->socket_fd, connection->source);
+	if (traffic->proxied) {
+		header_send(connection->socket_fd, traffic->seed, connection->stream, &traffic->random_state,
+			    connection->source);
+		if (fcntl(connection->socket_fd, F_SETFL, O_NONBLOCK) != 0)
+			fail_errno("O_NONBLOCK");
+	}
 	if (epoll_ctl(traffic->epoll_fd, EPOLL_CTL_ADD, connection->socket_fd, &event) != 0)
 		fail_errno("epoll_ctl");
 }
 
 void connection_close(struct traffic *traffic, struct connection *connection, uint64_t least)
 {
-	char address[ADDRESS_BYTES];
-
-	local_text(connection->socket_fd, address);
-	manifest_add_range(traffic->manifest, address, connection->stream, least, connection->sent);
+	manifest_add_range(traffic->manifest, connection->source, connection->stream, least,
+			   connection->sent);
 	close(connection->socket_fd);
 	connection->socket_fd = -1;
 	traffic->ended++;
@@ -65,11 +73,8 @@ void connection_close(struct traffic *traffic, struct connection *connection, ui
 
 void connection_fail(const struct connection *connection, const char *what)
 {
-	char address[ADDRESS_BYTES];
-
-	local_text(connection->socket_fd, address);
-	fail("connection %u from %s, %" PRIu64 " sent, %" PRIu64 " echoed: %s", connection->stream, address,
-	     connection->sent, connection->echoed, what);
+	fail("connection %u from %s, %" PRIu64 " sent, %" PRIu64 " echoed: %s", connection->stream,
+	     connection->source, connection->sent, connection->echoed, what);
 }
 
 void connection_watch(const struct traffic *traffic, struct connection *connection, uint32_t interest)

@@ -19,6 +19,7 @@ struct traffic {
 	uint64_t seed;
 	const char *kind_name;     /* of the payload; or NULL */
 	enum payload_kind kind;    /* of that name */
+	bool proxied;              /* each connection begins with a PROXY header (header.h) */
 	const char *manifest_path; /* or NULL */
 	FILE *manifest;            /* or NULL */
 	unsigned echoes_expected;  /* it says "all echo" once so many connections have had something back */
@@ -30,17 +31,18 @@ struct traffic {
 };
 
 struct connection {
-	int socket_fd;       /* -1: there is none */
-	unsigned stream;     /* its number */
-	char *chunk;         /* what is being sent */
-	size_t chunk_bytes;  /* in chunk */
-	size_t chunk_sent;   /* of these */
-	uint64_t sent;       /* bytes that the kernel took */
-	uint64_t echoed;     /* bytes that came back */
-	uint32_t interest;   /* what epoll watches for */
-	bool half_closed;    /* our side */
-	struct payload out;  /* stands behind chunk */
-	struct payload back; /* stands at echoed */
+	int socket_fd;              /* -1: there is none */
+	char source[ADDRESS_BYTES]; /* the log's name for it */
+	unsigned stream;            /* its number */
+	char *chunk;                /* what is being sent */
+	size_t chunk_bytes;         /* in chunk */
+	size_t chunk_sent;          /* of these */
+	uint64_t sent;              /* bytes that the kernel took */
+	uint64_t echoed;            /* bytes that came back */
+	uint32_t interest;          /* what epoll watches for */
+	bool half_closed;           /* our side */
+	struct payload out;         /* stands behind chunk */
+	struct payload back;        /* stands at echoed */
 };
 
 /* Begins with a target, a kind and a seed, or fails; nothing is connected yet. */

@@ -17,12 +17,14 @@
 
 #define HEAD     "time event.action event.sequence"
 #define CLIENT   "connection.id client.address client.port"
+#define OPEN     HEAD " " CLIENT " server.address server.port network.transport network.type"
 #define CLOSE    HEAD " event.reason event.duration " CLIENT " client.bytes server.bytes dropped_bytes"
 #define EXTENT   "offset length"
 #define ANY_MORE '*'
 
 static void take_start(void);
 static void take_open(void);
+static void take_proxied(void);
 static void take_data(void);
 static void take_drop(void);
 static void take_lost(void);
@@ -36,7 +38,8 @@ static const struct action {
 	void (*take)(void);
 } actions[] = {
 	{ "start", HEAD " service.name service.version process.pid", take_start },
-	{ "open", HEAD " " CLIENT " server.address server.port network.transport network.type", take_open },
+	{ "open", OPEN, take_open },
+	{ "open", OPEN " network.peer.address network.peer.port", take_proxied },
 	{ "data", HEAD " " CLIENT " " EXTENT " data", take_data },
 	{ "data", HEAD " " CLIENT " " EXTENT " data_base64", take_data },
 	{ "drop", HEAD " event.reason " CLIENT " " EXTENT, take_drop },
@@ -225,6 +228,14 @@ static void take_open(void)
 	if (*known != source)
 		fail_line("connection.id %s is another's, too", source->id);
 	advance_time(source);
+}
+
+static void take_proxied(void)
+{
+	char proxy[ADDRESS_BYTES];
+
+	read_address("network.peer.address", "network.peer.port", proxy);
+	take_open();
 }
 
 /* The line's bytes; returns how many. */

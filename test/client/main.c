@@ -12,7 +12,7 @@ static const struct command {
 	const char *usage;
 } commands[] = {
 	{ "stream", stream_main,
-	  "[-eHrS] [-n COUNT] [-p AT_ONCE] [-b BYTES] [-c CHUNK] [-w WINDOW] [-s SEED] [-m MANIFEST] "
+	  "[-eHPrS] [-n COUNT] [-p AT_ONCE] [-b BYTES] [-c CHUNK] [-w WINDOW] [-s SEED] [-m MANIFEST] "
 	  "[-y KIND] ADDRESS:PORT" },
 	{ "logsplit", logsplit_main, "[-cu] [-o FORM] LOG MANIFEST..." },
 	{ "stuck", stuck_main,
@@ -26,10 +26,11 @@ static const struct command {
 	{ "oob", oob_main, "[-n COUNT] [-s SEED] ADDRESS:PORT" },
 	{ "nonblock", nonblock_main, "COMMAND [ARGUMENT]..." },
 	{ "swarm", swarm_main,
-	  "[-orz] [-n COUNT] [-b BYTES] [-c CHUNK] [-w WINDOW] [-k KIB] [-p PERCENT] [-s SEED] "
+	  "[-oPrz] [-n COUNT] [-b BYTES] [-c CHUNK] [-w WINDOW] [-k KIB] [-p PERCENT] [-s SEED] "
 	  "[-m MANIFEST] [-y KIND] ADDRESS:PORT" },
 	{ "killer", killer_main, "[-n KILLS] [-i MSECS] [-y TIMES] [-s SEED] [-t NAME]... PID" },
 	{ "loss", loss_main, "PERCENT PID" },
+	{ "cuts", cuts_main, "[-e] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
 	{ "parts", parts_main, "rings PID | spoil PID PEER COUNTER BYTES | relayout PID" },
 };
 

@@ -32,6 +32,7 @@ static const struct command_option table[] = {
 	OPTION('b', &life, UINT64_MAX),
 	OPTION('c', &largest, CHUNK_MAX_BYTES),
 	OPTION('w', &window, UINT64_MAX), /* the most that may be sent and not yet back */
+	OPTION('P', &traffic.proxied, 0), /* each begins with a PROXY header */
 	OPTION('s', &traffic.seed, UINT64_MAX),
 	OPTION('m', &traffic.manifest_path, 0),
 	OPTION('y', &traffic.kind_name, 0),

@@ -11,6 +11,7 @@
  *     -c  the largest chunk
  *     -w  the most that may be sent on one connection and not yet back
  *     -k  the most KiB that are sent on all of them together in a second
+ *     -P  each begins with a PROXY header
  *     -p  so many percent of the segments that the server sends are lost on their way
  *     -y  the kind of payload
  *
@@ -60,6 +61,7 @@ static const struct command_option table[] = {
 	OPTION('w', &window, UINT64_MAX),
 	OPTION('k', &kib_per_sec, 1 << 30),
 	OPTION('p', &loss_percent, 50),
+	OPTION('P', &traffic.proxied, 0),
 	OPTION('s', &traffic.seed, UINT64_MAX),
 	OPTION('m', &traffic.manifest_path, 0),
 	OPTION('y', &traffic.kind_name, 0),

@@ -48,10 +48,11 @@ static void add(struct record record, const void *payload)
 	commit(&desk->buffer_sequence, desk->text.sequence);
 }
 
-static void open_connection(uint32_t slot, uint32_t generation)
+static void open_through(uint32_t slot, uint32_t generation, struct address proxy)
 {
 	struct record_open note = { .server = { .ip = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
-						.port = 7 } };
+						.port = 7 },
+				    .proxy = proxy };
 	bool shown = decider.form != &form_tagged && decider.form != &form_plain;
 
 	offsets[slot] = 0;
@@ -61,6 +62,11 @@ static void open_connection(uint32_t slot, uint32_t generation)
 			     .time_usecs = 1764045602123456,
 			     .length = shown ? sizeof(note) : 0 },
 	    &note);
+}
+
+static void open_connection(uint32_t slot, uint32_t generation)
+{
+	open_through(slot, generation, (struct address){ .port = 0 });
 }
 
 static void send_bytes(uint32_t slot, uint32_t generation, const void *bytes, size_t count, uint16_t dropped)
@@ -256,6 +262,21 @@ static void check_json(void)
 					  ",\"bytes\":23},\"server\":{\"bytes\":23},\"dropped_bytes\":0}\n"));
 }
 
+/* Only json shows a proxy. */
+static void check_proxied(void)
+{
+	struct address proxy = { .ip = { [0] = 0xfe, [1] = 0x80, [15] = 9 }, .port = 999 };
+
+	begin(OUTPUT_JSON);
+	open_through(1, 1, proxy);
+	CHECK(is_output(JSON("open", "0") FROM "},\"server\":{\"address\":\"127.0.0.1\",\"port\":7},"
+					       "\"network\":{\"transport\":\"tcp\",\"type\":\"ipv4\","
+					       "\"peer\":{\"address\":\"fe80::9\",\"port\":999}}}\n"));
+	begin(OUTPUT_ESCAPED);
+	open_through(1, 1, proxy);
+	CHECK(is_output(TCP "1* connected to 127.0.0.1:7\n"));
+}
+
 /* What two connections say around messages, the first of which comes in the middle of a line. */
 static void talk_around_messages(enum output_form form)
 {
@@ -329,6 +350,7 @@ int main(void)
 	check_escaped();
 	check_hex();
 	check_json();
+	check_proxied();
 	check_messages();
 	check_longest();
 	return unit_result();
