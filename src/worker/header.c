@@ -50,7 +50,7 @@ static void refuse(struct clients *clients, struct client *client, const char *w
 {
 	char peer[ADDRESS_TEXT_BYTES];
 
-	slot_set(client->slot, SLOT_PEER_DONE | SLOT_BROKEN | SLOT_HEADLESS);
+	slot_set(client->slot, SLOT_PEER_DONE | SLOT_HEADLESS);
 	if (!is_worth_telling(clients, client))
 		return;
 	address_text(&client->slot->real_peer, peer);

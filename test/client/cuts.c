@@ -44,6 +44,7 @@ static unsigned count;
 static struct cut *open_cut(const struct target *target, unsigned stream, size_t sent)
 {
 	struct cut *cut = &cuts[count++];
+	size_t most;
 
 	if (count > CUTS_MAX)
 		fail("more than %d cuts", CUTS_MAX);
@@ -51,7 +52,8 @@ static struct cut *open_cut(const struct target *target, unsigned stream, size_t
 	cut->socket_fd = target_connect(target, false, 0);
 	local_text(cut->socket_fd, cut->source);
 	cut->bytes = header_make(cut->header, seed, stream, EXTRA_BYTES, cut->source);
-	cut->sent = sent < cut->bytes ? sent : cut->bytes;
+	most = cut->bytes - (ends ? 1 : 0);
+	cut->sent = sent < most ? sent : most;
 	send_all(cut->socket_fd, cut->header, cut->sent);
 	return cut;
 }
