@@ -31,8 +31,8 @@ attend() {
 		exec {to}<>"/dev/tcp/127.0.0.1/$PORT"
 		# shellcheck disable=SC2059 # it has NULs in it
 		printf "$2" >&"$to"
-		exec cat <&"$to" >"$TMP/$1.out" 2>"$TMP/$1.err" 3>&-
-	) 3>&- &
+		exec cat <&"$to"
+	) >"$TMP/$1.out" 2>"$TMP/$1.err" 3>&- &
 	started "$1"
 }
 
