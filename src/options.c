@@ -437,7 +437,8 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
 		result = check_plain(options);
 	if (options->output == OUTPUT_TAGGED && isatty(STDOUT_FILENO))
 		options->output = OUTPUT_TERMINAL;
-	if (options->listen_count == 0) {
+	options->listen_given = options->listen_count > 0;
+	if (!options->listen_given) {
 		options->listen[0] = (struct listen_at){ .any = true, .address.port = DEFAULT_PORT };
 		options->listen_count = 1;
 	}

@@ -49,6 +49,7 @@ struct listen_at {
 struct options {
 	struct listen_at listen[OPTIONS_LISTEN_MAX];
 	unsigned listen_count;    /* at least 1 */
+	bool listen_given;        /* by --listen or an operand; otherwise it is the default */
 	unsigned workers;         /* 0: as many as there is use and room for */
 	unsigned max_clients;     /* 0: as many as RLIMIT_NOFILE allows */
 	unsigned max_per_address; /* connections at once from an IPv4 address or an IPv6 /64; 0: no limit */

@@ -96,7 +96,7 @@ static bool accept_one(struct master *master, int listener_fd)
 
 	if (!is_open(master))
 		return false;
-	switch (listener_accept(listener_fd, &fd, &peer)) {
+	switch (listener_accept(listener_fd, master->ledger->activated, &fd, &peer)) {
 	case LISTENER_ACCEPTED:
 		master->acceptor.aborted = 0;
 		if (address_limit_refuses(master, &peer))
@@ -201,6 +201,17 @@ void acceptor_advance(struct master *master)
 	master->ledger->phase = PHASE_SERVING;
 	if (!master->options->quiet)
 		announce(master->ledger);
+}
+
+int acceptor_pass_on(const struct master *master, bool pass)
+{
+	const struct ledger *ledger = master->ledger;
+
+	for (uint32_t i = 0; i < ledger->listener_count; i++) {
+		if (listener_pass_on(ledger->listener_fds[i], pass) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 void acceptor_close(struct master *master)

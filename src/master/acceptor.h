@@ -33,6 +33,9 @@ uint64_t acceptor_next(const struct master *master);
  */
 void acceptor_advance(struct master *master);
 
+/* Is a program that is executed to have the listeners, too? Not unless this says so. -1 with errno. */
+int acceptor_pass_on(const struct master *master, bool pass);
+
 /* Closes the listeners for good. Clients that the kernel has let in already are served, too. */
 void acceptor_close(struct master *master);
 

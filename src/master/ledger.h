@@ -150,6 +150,7 @@ struct ledger {
 	int32_t pipe_fds[2];  /* from the workers to the logger; -1: closed */
 	int32_t relay_fds[2]; /* from logger to logger: see logger/output.h */
 	int32_t reread_fd; /* standard output, opened for reading, if it is a file; -1: it is not, or cannot be */
+	bool activated; /* the listeners are another's: see listener_accept() */
 	uint32_t listener_count;
 	int32_t listener_fds[LISTENERS_MAX];
 	int32_t status_fd;      /* listens at --status-socket; -1: there is none */

@@ -21,7 +21,6 @@ enum {
 	DESCRIPTORS_OWN = 13,
 	/* At times: the other end of a channel, a library of a program that is executed. */
 	DESCRIPTORS_SPARE = 2,
-	DESCRIPTORS_LISTEN = 2, /* for each --listen at most */
 	DESCRIPTORS_WORKER = 2, /* its memory and its channel */
 	CLIENTS_LEAST = 2,      /* for each worker, where their number is free */
 };
@@ -50,6 +49,7 @@ struct demand {
 	const struct options *options;
 	const struct crew *crew;
 	uint32_t workers;
+	uint32_t listeners; /* listening sockets at most */
 };
 
 struct needs {
@@ -132,8 +132,7 @@ static int heed(const struct demand *demand, const struct bound *bound, uint64_t
 /* How many clients the limit on descriptors leaves room for: each takes one in the master. */
 static uint64_t room_of_descriptors(const struct demand *demand, uint64_t descriptors)
 {
-	uint64_t reserved = DESCRIPTORS_OWN + DESCRIPTORS_SPARE +
-			    DESCRIPTORS_LISTEN * (uint64_t)demand->options->listen_count +
+	uint64_t reserved = DESCRIPTORS_OWN + DESCRIPTORS_SPARE + (uint64_t)demand->listeners +
 			    DESCRIPTORS_WORKER * (uint64_t)demand->workers +
 			    (demand->options->status_path != NULL ? MONITOR_FDS_MAX : 0);
 
@@ -209,9 +208,11 @@ static bool has_room(const struct demand *demand, const struct bound bounds[BOUN
 }
 
 int limits_capacity(const struct options *options, const struct crew *crew, uint64_t descriptors,
-		    struct capacity *capacity)
+		    uint32_t listeners, struct capacity *capacity)
 {
-	struct demand demand = { .options = options, .crew = crew, .workers = options->workers };
+	struct demand demand = {
+		.options = options, .crew = crew, .workers = options->workers, .listeners = listeners
+	};
 	struct bound bounds[BOUNDS];
 	struct needs needs;
 	uint64_t clients;

@@ -2,9 +2,9 @@
 #include "master/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,13 +17,20 @@ static int switch_on(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on));
 }
 
+/* The options of a connection, which it inherits from the listener when the kernel makes it. */
+static int set_inherited(int fd)
+{
+	if (switch_on(fd, SOL_SOCKET, SO_OOBINLINE) != 0 || switch_on(fd, SOL_SOCKET, SO_KEEPALIVE) != 0)
+		return -1;
+	return switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
+}
+
 static int prepare(int fd, const struct sockaddr_storage *address, socklen_t bytes)
 {
 	/* Two sockets listen on one port; without this the IPv6 one would take IPv4 as well (ipv6(7)). */
 	if (address->ss_family == AF_INET6 && switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0)
 		return -1;
-	if (switch_on(fd, SOL_SOCKET, SO_REUSEADDR) != 0 || switch_on(fd, SOL_SOCKET, SO_OOBINLINE) != 0 ||
-	    switch_on(fd, SOL_SOCKET, SO_KEEPALIVE) != 0 || switch_on(fd, IPPROTO_TCP, TCP_NODELAY) != 0)
+	if (switch_on(fd, SOL_SOCKET, SO_REUSEADDR) != 0 || set_inherited(fd) != 0)
 		return -1;
 	if (bind(fd, (const struct sockaddr *)address, bytes) != 0)
 		return -1;
@@ -45,7 +52,7 @@ static int open_one(struct address *at)
 {
 	struct sockaddr_storage address;
 	socklen_t bytes = address_to_sockaddr(at, &address);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
@@ -105,6 +112,35 @@ int listener_open(const struct listen_at *at, int32_t fds[2], struct listener_la
 	}
 }
 
+static bool has_option(int fd, int option, int wanted)
+{
+	int value = 0;
+	socklen_t bytes = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) == 0 && value == wanted;
+}
+
+bool listener_is_one(int fd)
+{
+	return has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_PROTOCOL, IPPROTO_TCP) &&
+	       (has_option(fd, SO_DOMAIN, AF_INET) || has_option(fd, SO_DOMAIN, AF_INET6)) &&
+	       has_option(fd, SO_ACCEPTCONN, 1);
+}
+
+int listener_adopt(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -1;
+	return listener_pass_on(fd, false) == 0 ? set_inherited(fd) : -1;
+}
+
+int listener_pass_on(int fd, bool pass)
+{
+	return fcntl(fd, F_SETFD, pass ? 0 : FD_CLOEXEC);
+}
+
 int listener_address(int fd, struct address *address)
 {
 	struct sockaddr_storage bound;
@@ -123,14 +159,14 @@ static bool is_of_connection(int error)
 	       error == EHOSTUNREACH || error == ENONET;
 }
 
-enum listener_result listener_accept(int listener_fd, int *fd, struct address *peer)
+enum listener_result listener_accept(int listener_fd, bool activated, int *fd, struct address *peer)
 {
 	struct sockaddr_storage from;
 	socklen_t bytes = sizeof(from);
 
 	*fd = accept4(listener_fd, (struct sockaddr *)&from, &bytes, SOCK_NONBLOCK);
 	if (*fd >= 0) {
-		if (address_from_sockaddr(peer, &from) == 0)
+		if (address_from_sockaddr(peer, &from) == 0 && (!activated || set_inherited(*fd) == 0))
 			return LISTENER_ACCEPTED;
 		close(*fd);
 		return LISTENER_ABORTED;

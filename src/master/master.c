@@ -17,6 +17,7 @@
 #include "common/diag.h"
 #include "common/message.h"
 #include "master/acceptor.h"
+#include "master/activation.h"
 #include "master/address_limit.h"
 #include "master/children.h"
 #include "master/monitor.h"
@@ -186,12 +187,27 @@ static int loop(struct master *master)
 	return master->ledger->failed ? 1 : 0;
 }
 
+/* An ordinary start: what was handed over is kept, all else closed. Returns 0, or the exit status after a message. */
+static int receive_descriptors(struct master *master)
+{
+	int sockets = activation_sockets();
+
+	if (sockets < 0)
+		return 1;
+	if (sockets > 0 && master->options->listen_given) {
+		diag("--listen: it cannot be given beside the sockets of LISTEN_FDS");
+		return 2;
+	}
+	master->activated = (uint32_t)sockets;
+	return startup_descriptors(master->activated) == 0 ? 0 : 1;
+}
+
 int master_run(const struct options *options, const struct crew *crew, char *const argv[])
 {
 	static struct master master;
 	int ledger_fd = -1;
 	enum upgrade_role role = upgrade_role(&ledger_fd);
-	int status;
+	int status = 0;
 
 	/* A program of another name, or one executed by an upgrade, by its descriptor, is shown by this one, too. */
 	(void)prctl(PR_SET_NAME, "echod");
@@ -201,8 +217,10 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 	acceptor_init(&master);
 	monitor_init(&master);
 	startup_scheduling();
-	if (role == UPGRADE_NONE && startup_descriptors() != 0)
-		return 1;
+	if (role == UPGRADE_NONE)
+		status = receive_descriptors(&master);
+	if (status != 0)
+		return status;
 	master.signal_fd = startup_signals();
 	if (master.signal_fd < 0) {
 		diag_errno("signals");

@@ -13,6 +13,8 @@
 #include "common/clock.h"
 #include "common/descriptors.h"
 #include "common/diag.h"
+#include "master/acceptor.h"
+#include "master/activation.h"
 #include "master/limits.h"
 #include "master/listener.h"
 #include "master/monitor.h"
@@ -42,9 +44,12 @@ static int check_standard_output(void)
 	return -1;
 }
 
-int startup_descriptors(void)
+int startup_descriptors(uint32_t sockets)
 {
-	int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	int keep[3 + LISTENERS_MAX] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+
+	for (uint32_t i = 0; i < sockets; i++)
+		keep[3 + i] = ACTIVATION_FIRST_FD + (int)i;
 
 	if (check_standard_output() != 0)
 		return -1;
@@ -53,7 +58,7 @@ int startup_descriptors(void)
 		return -1;
 	}
 	/* Whatever else was inherited is nobody's here, and would take room from clients. */
-	if (descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0])) != 0) {
+	if (descriptors_close_others(keep, 3 + sockets) != 0) {
 		diag_errno("inherited descriptors");
 		return -1;
 	}
@@ -91,6 +96,8 @@ static int open_listeners(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
+	if (master->activated > 0)
+		return activation_listen(ledger, master->activated);
 	for (unsigned i = 0; i < master->options->listen_count; i++) {
 		const struct listen_at *at = &master->options->listen[i];
 		struct listener_lack lack;
@@ -231,6 +238,8 @@ int startup_begin(struct master *master)
 {
 	const char *user_text = master->options->user;
 	struct user user;
+	/* Either will do, and is more than there will be. */
+	uint32_t listeners = 2 * master->options->listen_count + master->activated;
 	uint64_t descriptors;
 	struct capacity capacity;
 
@@ -241,7 +250,7 @@ int startup_begin(struct master *master)
 		diag_errno("the limit on open files");
 		return -1;
 	}
-	if (limits_capacity(master->options, master->crew, descriptors, &capacity) != 0 ||
+	if (limits_capacity(master->options, master->crew, descriptors, listeners, &capacity) != 0 ||
 	    create_ledger(master, &capacity) != 0 || open_listeners(master) != 0)
 		return -1;
 	if (create_regions(master) != 0 || pool_open(master) != 0) {
@@ -293,7 +302,7 @@ int startup_attach(struct master *master, int ledger_fd)
 
 int startup_resume(struct master *master, int ledger_fd)
 {
-	if (startup_attach(master, ledger_fd) != 0) {
+	if (startup_attach(master, ledger_fd) != 0 || acceptor_pass_on(master, false) != 0) {
 		diag_errno("upgrade");
 		return -1;
 	}

@@ -5,10 +5,10 @@
 #include "master/state.h"
 
 /*
- * Sees that standard output can be written, that descriptors 0 to 2 are open and that no others are;
- * to be called before anything is opened. -1 after a message.
+ * Sees that standard output can be written, that descriptors 0 to 2 are open and that no others are but the
+ * listening sockets that were handed over, so many; to be called before anything is opened. -1 after a message.
  */
-int startup_descriptors(void);
+int startup_descriptors(uint32_t sockets);
 
 /*
  * Blocks the signals that the master acts upon and returns a descriptor to read them from

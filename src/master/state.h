@@ -61,6 +61,7 @@ struct master {
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
 	struct pool_worker workers[OPTIONS_WORKERS_MAX];
 	int signal_fd;
+	uint32_t activated;   /* listening sockets that were handed over at the start (activation.h) */
 	uint64_t complain_at; /* when a trouble that lasts may be spoken of again */
 	struct acceptor acceptor;
 	struct monitor monitor;

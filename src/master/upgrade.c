@@ -213,8 +213,11 @@ static void decide(struct master *master, bool given_up)
 		diag("upgrade: %s cannot go on with what is in memory here, the old program stays",
 		     upgrade->path);
 	} else if (master->ledger->phase == PHASE_SERVING) {
-		execute(master, RESUME_VARIABLE);
+		if (acceptor_pass_on(master, true) == 0)
+			execute(master, RESUME_VARIABLE);
 		diag_errno("upgrade: %s", upgrade->path);
+		(void)acceptor_pass_on(master,
+				       false); /* nothing else is executed but a checker, which closes all */
 	}
 }
 

@@ -35,6 +35,8 @@ int killer_main(int argc, char *argv[]);
 int loss_main(int argc, char *argv[]);
 int parts_main(int argc, char *argv[]);
 int cuts_main(int argc, char *argv[]);
+int activate_main(int argc, char *argv[]);
+int notified_main(int argc, char *argv[]);
 
 /* Writes "client: " and the message as one line to stderr and exits 1. */
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -31,6 +31,8 @@ static const struct command {
 	{ "killer", killer_main, "[-n KILLS] [-i MSECS] [-y TIMES] [-s SEED] [-t NAME]... PID" },
 	{ "loss", loss_main, "PERCENT PID" },
 	{ "cuts", cuts_main, "[-e] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },
+	{ "activate", activate_main, "[-w] [-k KIND] -- ADDRESS:PORT... run COMMAND [ARGUMENT]..." },
+	{ "notified", notified_main, "[-d] PATH | @NAME" },
 	{ "parts", parts_main, "rings PID | spoil PID PEER COUNTER BYTES | relayout PID" },
 };
 

@@ -22,6 +22,7 @@ setup() {
 	LOG=$TMP/log # the server's stdout
 	ERR=$TMP/err # its stderr
 	RUNNER=()    # what runs the server, if it is not run by itself
+	LISTEN=(--listen=127.0.0.1:0) # where it listens, unless told otherwise
 	declare -gA STARTED=()     # process ids that the end of the test kills
 	declare -gA CLIENT_PID=()  # by the client's name
 	declare -gA CLIENT_FEED=() # the same: what open_client has opened
@@ -111,7 +112,7 @@ no_crash_report() {
 # launch_echod ARGUMENT...: starts the server on a free port of 127.0.0.1, unless told otherwise; sets PID.
 # Its stdout goes to $LOG. It may not be ready yet.
 launch_echod() {
-	local argument file listen=(--listen=127.0.0.1:0)
+	local argument file listen=("${LISTEN[@]}")
 
 	for argument; do
 		case $argument in
@@ -131,6 +132,12 @@ launch_echod() {
 # through COMMAND...: the server is to be run by this command.
 through() {
 	RUNNER=("$@")
+}
+
+# handed_sockets_by COMMAND...: the server is to be run by this command, which has sockets for it to listen on.
+handed_sockets_by() {
+	through "$@"
+	LISTEN=()
 }
 
 # stderr_joins_stdout: the server's messages are to go where its log goes.
