@@ -1,7 +1,13 @@
 #!/usr/bin/env bats
-# Under a service manager: sockets that it hands over.
+# Under a service manager: sockets that it hands over, and what it is told.
 
 load helper/kills
+
+setup_file() {
+	begin life at_once call tell_all_at_a_path tell_all_at_an_abstract_name
+	begin clients tell_clients
+	begin watchdog show_life
+}
 
 # handed_sockets [OPTION...] ADDRESS:PORT...: the server is to be run with sockets that listen there.
 handed_sockets() {
@@ -148,4 +154,219 @@ launch_by_systemd() {
 	upgrade_echod 1
 	others_are_served
 	stop_echod
+}
+
+# --- readiness ---
+
+# told_at PLACE [OPTION]: a service manager listens there, and the server is to tell it.
+told_at() {
+	open_client manager "$CLIENT" notified "${@:2}" "$1"
+	wait_until says manager '^bound$'
+	through "${RUNNER[@]}" env "NOTIFY_SOCKET=$1"
+}
+
+# told PATTERN COUNT: has the manager been told this, the whole message, at least so often?
+told() {
+	[ "$(grep -cx "$1" "$TMP/manager.out")" -ge "$2" ]
+}
+
+# manager_leaves: it ends, and its socket is bound to nothing any more.
+manager_leaves() {
+	kill "${CLIENT_PID[manager]}"
+	await_end "${CLIENT_PID[manager]}"
+	end_input manager
+}
+
+# An upgrade to a program that takes its time: until a client was counted, which leaves then.
+upgrade_slowly() {
+	cp "$BINARY" "$TMP/bin/next"
+	printf '#!/bin/sh\nuntil [ -e %s ]; do sleep 0.01; done\nexec %s "$@"\n' "$TMP/go" "$TMP/bin/next" >"$BINARY.new"
+	chmod +x "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	kill -USR2 "$PID"
+	open_client b nc -N 127.0.0.1 "$PORT"
+	wait_until told 'STATUS=1 of 9 clients' 2
+	: >"$TMP/go"
+	wait_until told READY=1 2
+	await_client b
+	wait_until told 'STATUS=0 of 9 clients' 3
+}
+
+# The whole life, as a service manager at this place is told it.
+tell_all() {
+	on_a_copy
+	told_at "$1"
+	start_echod --workers=2 --max-clients=9
+	wait_until told 'STATUS=0 of 9 clients' 1
+	open_client a nc -N 127.0.0.1 "$PORT"
+	wait_until told 'STATUS=1 of 9 clients' 1
+	await_client a
+	wait_until told 'STATUS=0 of 9 clients' 2
+	upgrade_slowly
+	rm "$TMP/bin/next"
+	kill -USR2 "$PID"
+	wait_until told READY=1 3
+	complaints | grep -q '^echod: upgrade: '
+	: >"$ERR"
+	stop_echod
+	tail -n +2 "$TMP/manager.out" | diff - <(cat <<-'END'
+		READY=1
+		STATUS=0 of 9 clients
+		STATUS=1 of 9 clients
+		STATUS=0 of 9 clients
+		RELOADING=1|MONOTONIC_USEC=now
+		STATUS=1 of 9 clients
+		READY=1
+		STATUS=0 of 9 clients
+		RELOADING=1|MONOTONIC_USEC=now
+		READY=1
+		STOPPING=1
+	END
+	)
+	manager_leaves
+}
+
+tell_all_at_a_path() {
+	tell_all "$TMP/notify"
+}
+
+tell_all_at_an_abstract_name() {
+	tell_all "@echod-test-$$-$RANDOM"
+}
+
+call() {
+	"$1"
+}
+
+@test "the service manager is told: ready, clients, upgrades be they refused or not, the end" {
+	ends_well life
+}
+
+@test "a server that cannot start is not ready" {
+	told_at "$TMP/notify"
+	# LeakSanitizer cannot do its work in a traced process.
+	through "${RUNNER[@]}" env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq -o "$TMP/trace" \
+		-e trace=epoll_create1 -e inject=epoll_create1:error=ENFILE
+	launch_echod --workers=1
+	await_end "$PID"
+	[ "$STATUS" -eq 1 ]
+	reported 'echod: cannot start'
+	: >"$ERR" # no crash report
+	wait_until told STOPPING=1 1
+	run ! told READY=1 1
+	manager_leaves
+}
+
+tell_clients() {
+	local begun=$SECONDS
+
+	told_at "$TMP/notify"
+	start_echod --workers=1 --max-clients=9
+	until told 'STATUS=.*' 3; do
+		others_are_served
+	done
+	open_client a nc -N 127.0.0.1 "$PORT"
+	wait_until ends_with_clients 1
+	[ "$(grep -c '^STATUS=' "$TMP/manager.out")" -le $((SECONDS - begun + 2)) ]
+	await_client a
+	stop_echod
+	manager_leaves
+}
+
+ends_with_clients() {
+	[ "$(tail -n 1 "$TMP/manager.out")" = "STATUS=$1 of 9 clients" ]
+}
+
+@test "the number of clients is told once a second at most, and in the end as it is" {
+	ends_well clients
+}
+
+show_life() {
+	local begun
+
+	on_a_copy
+	told_at "$TMP/notify"
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through "${RUNNER[@]}" sh -c 'WATCHDOG_USEC=400000 WATCHDOG_PID=$$ exec "$@"' sh
+	begun=${EPOCHREALTIME/[.,]/}
+	start_echod --workers=1
+	wait_until told WATCHDOG=1 4
+	[ $((${EPOCHREALTIME/[.,]/} - begun)) -ge 590000 ]
+	upgrade_echod 1
+	wait_until told READY=1 2
+	begun=$(grep -c . "$TMP/manager.out")
+	wait_until told WATCHDOG=1 $((begun + 2))
+	stop_echod
+
+	through env "NOTIFY_SOCKET=$TMP/notify" WATCHDOG_USEC=2000 WATCHDOG_PID=1
+	start_echod --workers=1
+	begun=$(grep -c WATCHDOG "$TMP/manager.out")
+	others_are_served
+	stop_echod
+	[ "$(grep -c WATCHDOG "$TMP/manager.out")" -eq "$begun" ]
+	[ -z "$(complaints)" ]
+	manager_leaves
+}
+
+@test "signs of life come at half the time that the watchdog waits, through upgrades, if it waits for this process" {
+	ends_well watchdog
+}
+
+# serve_where_manager REASON: nobody is harmed by a manager that is not told, and one line says so.
+serve_where_manager() {
+	wait_until reported "echod: NOTIFY_SOCKET: $TMP/notify: $1"
+	others_are_served
+	upgrade_echod 1
+	others_are_served
+	[ "$(complaints | wc -l)" -eq 1 ]
+}
+
+@test "a manager that is missing, refuses or does not read: one line, nobody is harmed; one that comes back is told" {
+	on_a_copy
+	told_at "$TMP/notify"
+	manager_leaves
+	start_echod --workers=1
+	serve_where_manager 'Connection refused'
+	rm "$TMP/notify"
+	rm "$TMP/manager.in"
+	RUNNER=()
+	told_at "$TMP/notify"
+	wait_until told READY=1 1
+	stop_echod
+	manager_leaves
+
+	rm "$TMP/notify" "$TMP/manager.in"
+	start_echod --workers=1
+	serve_where_manager 'No such file or directory'
+	stop_echod
+
+	RUNNER=()
+	told_at "$TMP/notify" -d
+	through "${RUNNER[@]}" env WATCHDOG_USEC=2000
+	start_echod --workers=1
+	serve_where_manager 'Resource temporarily unavailable'
+	stop_echod
+	manager_leaves
+}
+
+@test "variables of readiness that make no sense: one line, and nobody is harmed" {
+	local value
+
+	on_a_copy
+	for value in '' notify @ / "/$(printf '%0107d' 0)"; do
+		through env "NOTIFY_SOCKET=$value"
+		start_echod --workers=1
+		[ "$(complaints)" = "echod: NOTIFY_SOCKET: '$value' is not a path or @NAME of at most 107 bytes" ]
+		stop_echod
+	done
+	told_at "$TMP/notify"
+	for value in '' 0 x; do
+		RUNNER=()
+		through env "NOTIFY_SOCKET=$TMP/notify" "WATCHDOG_USEC=$value"
+		start_echod --workers=1
+		upgrade_echod 1
+		[ "$(complaints)" = "echod: WATCHDOG_USEC: '$value' is not a number from 1 to 9223372036854775807" ]
+		stop_echod
+	done
+	manager_leaves
 }

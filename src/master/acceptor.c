@@ -28,12 +28,8 @@ void acceptor_init(struct master *master)
 /* Would a client be accepted now? */
 static bool is_open(const struct master *master)
 {
-	uint32_t clients = 0;
-
-	for (uint32_t i = 0; i < master->ledger->workers; i++)
-		clients += master->workers[i].clients;
 	return master->ledger->phase == PHASE_SERVING && master->acceptor.resume_at == CLOCK_NEVER &&
-	       clients < master->ledger->clients_max;
+	       pool_clients(master) < master->ledger->clients_max;
 }
 
 static bool serves(struct pool_worker *worker)

@@ -117,6 +117,21 @@ struct refusals {
 	bool others;          /* and not all that have are from there */
 };
 
+/* What the service manager takes echod to be doing. */
+enum notify_told {
+	NOTIFY_NOTHING = 0, /* it starts */
+	NOTIFY_READY,
+	NOTIFY_RELOADING, /* an upgrade is under way */
+	NOTIFY_STOPPING,
+};
+
+struct notify_state {
+	uint8_t told;       /* enum notify_told */
+	bool complained;    /* it was said on stderr what is wrong with telling it */
+	uint32_t clients;   /* how many it was told of last; UINT32_MAX: it has not been */
+	uint64_t status_at; /* it is told no other number before */
+};
+
 /*
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
@@ -142,6 +157,7 @@ struct ledger {
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;
 	struct refusals refusals;
+	struct notify_state notify;
 	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
 	bool output_gone;   /* standard output cannot be written, or had no room to the end */
 	bool failed;        /* exit with 1 */

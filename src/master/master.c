@@ -21,6 +21,7 @@
 #include "master/address_limit.h"
 #include "master/children.h"
 #include "master/monitor.h"
+#include "master/notify.h"
 #include "master/pool.h"
 #include "master/shutdown.h"
 #include "master/startup.h"
@@ -96,7 +97,8 @@ static uint64_t next_at(const struct master *master)
 
 	at = clock_sooner(at, address_limit_next(master));
 	at = clock_sooner(at, clock_sooner(upgrade_next(master), shutdown_next(master)));
-	return clock_sooner(at, clock_sooner(children_next(master), monitor_next(master)));
+	at = clock_sooner(at, clock_sooner(monitor_next(master), notify_next(master)));
+	return clock_sooner(at, children_next(master));
 }
 
 /* Does whatever is due. */
@@ -109,6 +111,7 @@ static void advance(struct master *master)
 	shutdown_advance(master);
 	children_advance(master);
 	monitor_advance(master);
+	notify_advance(master); /* of what the others have come to */
 }
 
 /* There may be something to send to a child. */
@@ -230,6 +233,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 		return 1;
 	if (role == UPGRADE_NONE)
 		upgrade_note_program(&master);
+	notify_open(&master);
 	if (options->messages_in_log)
 		diag_through(send_message, &master);
 	status = loop(&master);

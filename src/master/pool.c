@@ -270,6 +270,15 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	hand_all_over(worker);
 }
 
+uint32_t pool_clients(const struct master *master)
+{
+	uint32_t clients = 0;
+
+	for (uint32_t i = 0; i < master->ledger->workers; i++)
+		clients += master->workers[i].clients;
+	return clients;
+}
+
 uint64_t pool_next(const struct master *master)
 {
 	uint64_t next_at = CLOCK_NEVER;

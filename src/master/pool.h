@@ -31,6 +31,9 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer);
 /* Does the worker take what it is handed? Not if it has taken nothing for a second, and there is something. */
 bool pool_answers(struct pool_worker *worker);
 
+/* How many connections there are. */
+uint32_t pool_clients(const struct master *master);
+
 /* When a connection is to be handed over even if nothing happens; CLOCK_NEVER: no need. */
 uint64_t pool_next(const struct master *master);
 

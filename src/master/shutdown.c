@@ -180,11 +180,9 @@ static void tell_what_it_waits_for(struct master *master)
 {
 	const struct shutdown_state *shutdown = &master->ledger->shutdown;
 	uint64_t now = clock_msecs();
-	uint32_t clients = 0;
+	uint32_t clients = pool_clients(master);
 
 	master->ledger->shutdown.tell_at = CLOCK_NEVER;
-	for (uint32_t i = 0; i < master->ledger->workers; i++)
-		clients += master->workers[i].clients;
 	if (clients > 0 && now < shutdown->deadline_at)
 		diag("waiting for %u client%s, at most %ju s more; the same signal again ends it at once",
 		     clients, clients == 1 ? "" : "s", (uintmax_t)(shutdown->deadline_at - now + 999) / 1000);

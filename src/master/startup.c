@@ -215,6 +215,7 @@ static int create_ledger(struct master *master, const struct capacity *capacity)
 	ledger->upgrade = (struct upgrade_state){ .program_fd = -1,
 						  .replacing = CHILDREN_MAX,
 						  .checker_at = CLOCK_NEVER };
+	ledger->notify.clients = UINT32_MAX;
 	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
 		diag_errno("getrandom");
 		return -1;

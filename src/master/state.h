@@ -3,6 +3,8 @@
 #define ECHOD_MASTER_STATE_H
 
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "common/memory.h"
 #include "common/seat.h"
@@ -51,6 +53,16 @@ struct monitor {
 	struct monitor_reader readers[MONITOR_READERS_MAX];
 };
 
+/* The way to the service manager (notify.h). */
+struct notifier {
+	int fd; /* -1: there is none that wants to know */
+	struct sockaddr_un manager;
+	socklen_t manager_bytes;
+	uint64_t watchdog_msecs; /* between two signs of life */
+	uint64_t watchdog_at;    /* when the next one is due; CLOCK_NEVER: none is wanted */
+	uint64_t resume_at;      /* when a pause after a failure ends; CLOCK_NEVER: there is none */
+};
+
 struct master {
 	const struct options *options;
 	const struct crew *crew;
@@ -66,6 +78,7 @@ struct master {
 	struct acceptor acceptor;
 	struct monitor monitor;
 	struct census census; /* if there is --max-per-address */
+	struct notifier notifier;
 };
 
 /* How far the log has come, which the logger's memory begins with. */

@@ -14,7 +14,9 @@
 #include "common/clock.h"
 #include "common/descriptors.h"
 #include "common/diag.h"
+#include "master/acceptor.h"
 #include "master/children.h"
+#include "master/notify.h"
 #include "master/startup.h"
 
 #define CHECK_VARIABLE  "ECHOD_UPGRADE_CHECK"
@@ -156,6 +158,7 @@ void upgrade_request(struct master *master)
 		diag("upgrade: not now");
 		return;
 	}
+	notify_reloading(master);
 	if (ledger->upgrade.path[0] == '\0') {
 		diag("upgrade: without /proc this program's file is only known if it is started by its path");
 		return;
@@ -248,6 +251,13 @@ static void replace_children(struct ledger *ledger)
 		else
 			upgrade->replacing++;
 	}
+}
+
+bool upgrade_is_under_way(const struct master *master)
+{
+	const struct ledger *ledger = master->ledger;
+
+	return ledger->upgrade.checker_pid != 0 || ledger->upgrade.replacing <= ledger->workers;
 }
 
 uint64_t upgrade_next(const struct master *master)

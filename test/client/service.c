@@ -13,7 +13,7 @@
 #include "client.h"
 #include "options.h"
 
-enum { FIRST_FD = 3, MESSAGE_BYTES = 4096 };
+enum { FIRST_FD = 3, MESSAGE_BYTES = 4096, NOW_USECS = 60000000 };
 
 /* A socket as asked for, at the descriptor; the others below it are open, up to 2. */
 static void open_socket(const char *place, const char *kind, int wanted_fd)
@@ -90,6 +90,25 @@ static int open_mailbox(const char *name)
 	return fd;
 }
 
+/* Shows a message in one line; a time that is not long ago as "now". */
+static void show(const char *message)
+{
+	static const char name[] = "MONOTONIC_USEC=";
+	const char *time = strstr(message, name);
+	size_t before = time != NULL ? (size_t)(time - message) + strlen(name) : strlen(message);
+	char *end = NULL;
+	int64_t ago = time != NULL ? now_usecs() - strtoll(message + before, &end, 10) : -1;
+	char line[MESSAGE_BYTES];
+
+	if (ago >= 0 && ago < NOW_USECS && *end == '\0')
+		snprintf(line, sizeof(line), "%.*snow", (int)before, message);
+	else
+		snprintf(line, sizeof(line), "%s", message);
+	for (char *at = line; (at = strchr(at, '\n')) != NULL;)
+		*at = '|';
+	say("%s", line);
+}
+
 /*
  * client notified: a datagram socket at a path, or with @ at an abstract name. Writes each message as a line, in which
  * "|" stands for a newline; with -d it reads none.
@@ -111,8 +130,6 @@ int notified_main(int argc, char *argv[])
 		if (length < 0)
 			fail_errno("%s", words[0]);
 		message[length] = '\0';
-		for (char *at = message; (at = strchr(at, '\n')) != NULL;)
-			*at = '|';
-		say("%s", message);
+		show(message);
 	}
 }
