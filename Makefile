@@ -3,7 +3,8 @@
 # Targets:
 #   all              ./echod (what make does without a target)
 #   run              starts it, with the options in ARGS: make run ARGS='--no-echo'
-#   install          the program, its manual page and bash's completion, below DESTDIR and PREFIX
+#   install          the program, its manual page, bash's completion and units for systemd, below DESTDIR
+#                    and PREFIX
 #   uninstall        takes away what install put there
 #   clean            takes away everything built
 #   test, check      all tests
@@ -188,18 +189,22 @@ help:
 
 # --- installing ---
 
-# Where bash-completion looks for what completes this command.
+# Where bash-completion looks for what completes this command, and systemd for units.
 COMPLETIONS := share/bash-completion/completions
+UNITS := lib/systemd/system
+
+INSTALLED := bin/echod share/man/man1/echod.1 $(COMPLETIONS)/echod $(UNITS)/echod.service $(UNITS)/echod.socket
 
 install: $(BINARY)
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/$(COMPLETIONS)'
+	install -d $(patsubst %,'$(DESTDIR)$(PREFIX)/%',$(sort $(dir $(INSTALLED))))
 	install -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/echod'
 	install -m 644 man/echod.1 '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1'
 	install -m 644 src/completion/echod.bash '$(DESTDIR)$(PREFIX)/$(COMPLETIONS)/echod'
+	install -m 644 src/systemd/echod.service src/systemd/echod.socket '$(DESTDIR)$(PREFIX)/$(UNITS)'
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' '$(DESTDIR)$(PREFIX)/$(UNITS)/echod.service'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/echod' '$(DESTDIR)$(PREFIX)/share/man/man1/echod.1' \
-		'$(DESTDIR)$(PREFIX)/$(COMPLETIONS)/echod'
+	rm -f $(patsubst %,'$(DESTDIR)$(PREFIX)/%',$(INSTALLED))
 
 clean:
 	rm -rf .build echod

@@ -15,9 +15,15 @@ files() {
 	(cd "$BATS_TEST_TMPDIR/stage" && find . ! -type d | LC_ALL=C sort)
 }
 
-@test "make install puts the program, its manual page and its completion under DESTDIR and PREFIX, and nothing else" {
+# installed FOLDER: what is to be there.
+installed() {
+	printf "./$1/%s\n" bin/echod lib/systemd/system/echod.service lib/systemd/system/echod.socket "$COMPLETION" \
+		share/man/man1/echod.1
+}
+
+@test "make install puts the program, its manual page, completion and units under DESTDIR and PREFIX, and nothing else" {
 	make_here PREFIX=/opt/echod install
-	[ "$(files)" = "$(printf './opt/echod/%s\n' bin/echod "$COMPLETION" share/man/man1/echod.1)" ]
+	[ "$(files)" = "$(installed opt/echod)" ]
 	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/$COMPLETION" "$BATS_TEST_DIRNAME/../src/completion/echod.bash"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/stage/opt/echod/$COMPLETION")" = 644 ]
 	cmp "$BATS_TEST_TMPDIR/stage/opt/echod/share/man/man1/echod.1" "$BATS_TEST_DIRNAME/../man/echod.1"
@@ -28,9 +34,21 @@ files() {
 	[[ $output == "echod "* ]]
 }
 
+@test "the unit starts the program where PREFIX says" {
+	local units=$BATS_TEST_TMPDIR/stage/opt/echod/lib/systemd/system unit
+
+	make_here PREFIX=/opt/echod install
+	diff <(sed 's|/usr/local/bin/echod|/opt/echod/bin/echod|' "$BATS_TEST_DIRNAME/../src/systemd/echod.service") \
+		"$units/echod.service"
+	[ "$(grep -c '^ExecStart=.*/opt/echod/bin/echod ' "$units/echod.service")" -eq 1 ]
+	for unit in echod.service echod.socket; do
+		[ "$(stat -c %a "$units/$unit")" = 644 ]
+	done
+}
+
 @test "make install goes to /usr/local by default" {
 	make_here install
-	[ "$(files)" = "$(printf './usr/local/%s\n' bin/echod "$COMPLETION" share/man/man1/echod.1)" ]
+	[ "$(files)" = "$(installed usr/local)" ]
 }
 
 @test "make uninstall takes away what make install put there, and nothing else" {

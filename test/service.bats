@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Under a service manager: sockets that it hands over, and what it is told.
+# Under a service manager: sockets that it hands over, what it is told, and systemd's units.
 
 load helper/kills
 
@@ -7,6 +7,8 @@ setup_file() {
 	begin life at_once call tell_all_at_a_path tell_all_at_an_abstract_name
 	begin clients tell_clients
 	begin watchdog show_life
+	begin trouble trouble_with_manager
+	begin unit run_as_the_unit
 }
 
 # handed_sockets [OPTION...] ADDRESS:PORT...: the server is to be run with sockets that listen there.
@@ -321,7 +323,7 @@ serve_where_manager() {
 	[ "$(complaints | wc -l)" -eq 1 ]
 }
 
-@test "a manager that is missing, refuses or does not read: one line, nobody is harmed; one that comes back is told" {
+trouble_with_manager() {
 	on_a_copy
 	told_at "$TMP/notify"
 	manager_leaves
@@ -329,7 +331,7 @@ serve_where_manager() {
 	serve_where_manager 'Connection refused'
 	rm "$TMP/notify"
 	rm "$TMP/manager.in"
-	RUNNER=()
+	through
 	told_at "$TMP/notify"
 	wait_until told READY=1 1
 	stop_echod
@@ -340,13 +342,17 @@ serve_where_manager() {
 	serve_where_manager 'No such file or directory'
 	stop_echod
 
-	RUNNER=()
+	through
 	told_at "$TMP/notify" -d
 	through "${RUNNER[@]}" env WATCHDOG_USEC=2000
 	start_echod --workers=1
 	serve_where_manager 'Resource temporarily unavailable'
 	stop_echod
 	manager_leaves
+}
+
+@test "a manager that is missing, refuses or does not read: one line, nobody is harmed; one that comes back is told" {
+	ends_well trouble
 }
 
 @test "variables of readiness that make no sense: one line, and nobody is harmed" {
@@ -361,7 +367,7 @@ serve_where_manager() {
 	done
 	told_at "$TMP/notify"
 	for value in '' 0 x; do
-		RUNNER=()
+		through
 		through env "NOTIFY_SOCKET=$TMP/notify" "WATCHDOG_USEC=$value"
 		start_echod --workers=1
 		upgrade_echod 1
@@ -369,4 +375,100 @@ serve_where_manager() {
 		stop_echod
 	done
 	manager_leaves
+}
+
+# --- the units ---
+
+UNITS=$TEST_FOLDER/../src/systemd
+
+# needs_analysis COMMAND...: skips the test where systemd-analyze(1) is missing, or fails with the simplest unit.
+needs_analysis() {
+	printf '[Service]\nExecStart=/bin/sh\n' >"$TMP/simple.service"
+	systemd-analyze "$@" "$TMP/simple.service" >"$TMP/said" 2>&1 || skip "needs systemd-analyze"
+}
+
+@test "systemd-analyze finds nothing to say of the units" {
+	needs_analysis verify --man=no
+	[ ! -s "$TMP/said" ] || skip "needs a systemd-analyze without complaints: $(head -n 1 "$TMP/said")"
+	systemd-analyze verify --man=no "$UNITS/echod.service" "$UNITS/echod.socket" >"$TMP/said" 2>&1
+	diff /dev/null "$TMP/said"
+}
+
+@test "systemd-analyze takes the service for exposed at most 1.5" {
+	needs_analysis security --offline=true --threshold=100
+	systemd-analyze security --no-pager --offline=true --threshold=15 "$UNITS/echod.service" >"$TMP/said" ||
+		{
+			tail -n 1 "$TMP/said"
+			return 1
+		}
+}
+
+# setting NAME: what the service's unit says of it.
+setting() {
+	sed -n "s/^$1=//p" "$UNITS/echod.service"
+}
+
+# calls_of GROUP...: the system calls of these groups of systemd's and of those in them.
+calls_of() {
+	local group name
+
+	for group; do
+		systemd-analyze syscall-filter --no-pager "$group" | awk '/^ +[^ #]/ { print $1 }' | while read -r name; do
+			case $name in
+			@*) calls_of "$name" ;;
+			*) echo "$name" ;;
+			esac
+		done
+	done
+}
+
+# What the unit lets the service call.
+permitted_calls() {
+	local permitted refused
+
+	permitted=$(setting SystemCallFilter | grep -v '^~')
+	refused=$(setting SystemCallFilter | sed -n 's/^~//p')
+	# shellcheck disable=SC2086 # a word for each group
+	sort -u <(calls_of $permitted) | comm -23 - <(calls_of $refused | sort -u)
+}
+
+# The unit's command line, with the environment and the priority of the unit, leads a life with all that happens; what
+# its processes call is in $TMP/called.
+run_as_the_unit() {
+	local command
+
+	on_a_copy
+	mkdir "$TMP/logs"
+	[ "$(setting CPUSchedulingPolicy)" = batch ]
+	command=$(setting ExecStart | sed -n "s|/usr/local/bin/echod|$ECHOD|; s/\\$\\$/\$/g; s/^\/bin\/sh -c '\(.*\)'$/\1/p")
+	handed_sockets -- 127.0.0.1:0
+	told_at "$TMP/notify"
+	# LeakSanitizer cannot do its work in a traced process.
+	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "$(setting Environment)" WATCHDOG_USEC=100000 \
+		ASAN_OPTIONS=detect_leaks=0 chrt --batch 0 strace -D -f -qq -o "$TMP/trace"
+	ECHOD=/bin/sh
+	start_echod -c "$command"
+	others_are_served -n 25 -m "$TMP/others.sent"
+	upgrade_echod "$(processes echod-worker | wc -l)"
+	kill -KILL "$(processes echod-logger)" "$(processes echod-worker | head -n 1)"
+	wait_until deaths_are 2
+	read_status
+	others_are_served -n 25 -s 2 -m "$TMP/more.sent"
+	stop_echod
+	manager_leaves
+	"$CLIENT" logsplit -o escaped "$TMP/logs/echo.log" "$TMP/others.sent" "$TMP/more.sent"
+	[ ! -s "$LOG" ]
+	sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' "$TMP/trace" | sort -u >"$TMP/called"
+	grep -qx accept4 "$TMP/called"
+}
+
+@test "the service's command line serves, and logs in its folder" {
+	ends_well unit
+}
+
+@test "the service calls nothing that its unit refuses" {
+	needs_analysis security --offline=true --threshold=100
+	ends_well unit
+	permitted_calls >"$TMP/permitted"
+	comm -23 "$BATS_FILE_TMPDIR/unit/called" "$TMP/permitted" | diff /dev/null -
 }
