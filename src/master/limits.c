@@ -10,12 +10,11 @@
 #include "common/table.h"
 #include "master/group.h"
 #include "master/ledger.h"
-#include "master/monitor.h"
 
 enum {
 	CLIENTS_DEFAULT_MAX = 1 << 20,
 	/*
-	 * Descriptors of the master but for those of listeners, workers and clients: standard input, output and
+	 * Descriptors of the master but for those of workers and clients, and sockets that there are as options say: standard input, output and
 	 * error, the log to be read again, signals, ledger, budget, the logger's memory and channel, two pipes.
 	 */
 	DESCRIPTORS_OWN = 13,
@@ -49,7 +48,7 @@ struct demand {
 	const struct options *options;
 	const struct crew *crew;
 	uint32_t workers;
-	uint32_t listeners; /* listening sockets at most */
+	uint32_t sockets; /* that the master has besides those of clients, at most */
 };
 
 struct needs {
@@ -132,9 +131,8 @@ static int heed(const struct demand *demand, const struct bound *bound, uint64_t
 /* How many clients the limit on descriptors leaves room for: each takes one in the master. */
 static uint64_t room_of_descriptors(const struct demand *demand, uint64_t descriptors)
 {
-	uint64_t reserved = DESCRIPTORS_OWN + DESCRIPTORS_SPARE + (uint64_t)demand->listeners +
-			    DESCRIPTORS_WORKER * (uint64_t)demand->workers +
-			    (demand->options->status_path != NULL ? MONITOR_FDS_MAX : 0);
+	uint64_t reserved = DESCRIPTORS_OWN + DESCRIPTORS_SPARE + (uint64_t)demand->sockets +
+			    DESCRIPTORS_WORKER * (uint64_t)demand->workers;
 
 	return descriptors > reserved ? descriptors - reserved : 0;
 }
@@ -208,10 +206,10 @@ static bool has_room(const struct demand *demand, const struct bound bounds[BOUN
 }
 
 int limits_capacity(const struct options *options, const struct crew *crew, uint64_t descriptors,
-		    uint32_t listeners, struct capacity *capacity)
+		    uint32_t sockets, struct capacity *capacity)
 {
 	struct demand demand = {
-		.options = options, .crew = crew, .workers = options->workers, .listeners = listeners
+		.options = options, .crew = crew, .workers = options->workers, .sockets = sockets
 	};
 	struct bound bounds[BOUNDS];
 	struct needs needs;

@@ -100,6 +100,11 @@ static void set_watchdog(struct master *master)
 	master->notifier.watchdog_at = clock_msecs();
 }
 
+unsigned notify_sockets(void)
+{
+	return getenv(variable_socket) != NULL ? 1 : 0;
+}
+
 void notify_open(struct master *master)
 {
 	master->notifier =

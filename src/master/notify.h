@@ -18,6 +18,9 @@
  */
 void notify_open(struct master *master);
 
+/* How many sockets it takes to tell a service manager, if there is one. */
+unsigned notify_sockets(void);
+
 /*
  * An upgrade is asked for. Its manager waits to be told so by those that reload services in this way
  * (Type=notify-reload, systemd.service(5)), even if it comes to nothing at once.

@@ -18,6 +18,7 @@
 #include "master/limits.h"
 #include "master/listener.h"
 #include "master/monitor.h"
+#include "master/notify.h"
 #include "master/pool.h"
 #include "master/user.h"
 
@@ -235,12 +236,18 @@ static void check_buffers(const struct options *options)
 		     (uintmax_t)options->buffer_bytes, (uintmax_t)total_bytes);
 }
 
+/* Sockets of no client that the master may have: of those that listen it is more than there will be. */
+static uint32_t sockets_of(const struct master *master)
+{
+	uint32_t sockets = 2 * master->options->listen_count + master->activated + notify_sockets();
+
+	return sockets + (master->options->status_path != NULL ? MONITOR_FDS_MAX : 0);
+}
+
 int startup_begin(struct master *master)
 {
 	const char *user_text = master->options->user;
 	struct user user;
-	/* Either will do, and is more than there will be. */
-	uint32_t listeners = 2 * master->options->listen_count + master->activated;
 	uint64_t descriptors;
 	struct capacity capacity;
 
@@ -251,7 +258,7 @@ int startup_begin(struct master *master)
 		diag_errno("the limit on open files");
 		return -1;
 	}
-	if (limits_capacity(master->options, master->crew, descriptors, listeners, &capacity) != 0 ||
+	if (limits_capacity(master->options, master->crew, descriptors, sockets_of(master), &capacity) != 0 ||
 	    create_ledger(master, &capacity) != 0 || open_listeners(master) != 0)
 		return -1;
 	if (create_regions(master) != 0 || pool_open(master) != 0) {

@@ -24,6 +24,8 @@ open_client() {
 	local name=$1 feed
 
 	mkfifo "$TMP/$name.in"
+	# What an earlier client of this name has said must not be taken for this one's.
+	: >"$TMP/$name.out"
 	(
 		close_feeds
 		exec "${@:2}" <"$TMP/$name.in" >"$TMP/$name.out" 2>"$TMP/$name.err" 3>&-
