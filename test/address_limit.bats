@@ -133,3 +133,94 @@ counted_is() {
 	await_client one
 	stop_echod
 }
+
+# behind_proxy NAME ADDRESS: a client whose PROXY header names this address, and which then is fed.
+behind_proxy() {
+	open_client "$1" socat STDIO "TCP4:127.0.0.1:$PORT"
+	feed "$1" "PROXY TCP4 $2 127.0.0.1 4000 7"$'\r\n'
+}
+
+# is_served NAME TEXT: it has an echo of what it sends; TEXT is all that it has sent so far.
+is_served() {
+	feed "$1" "${2: -1}"
+	wait_until got "$1" "$2"
+}
+
+# is_refused NAME: the client is ended, and gets nothing.
+is_refused() {
+	wait_until is_gone "${CLIENT_PID[$1]}"
+	got "$1" ''
+}
+
+count_the_true_clients() {
+	local client
+
+	on_a_copy
+	start_echod --workers=1 --proxy-protocol --max-per-address=2
+	behind_proxy a 192.0.2.1
+	is_served a 1
+	behind_proxy b 192.0.2.1
+	is_served b 1
+	behind_proxy c 192.0.2.1
+	is_refused c
+	behind_proxy d 192.0.2.2
+	is_served d 1
+	kill -KILL "$(processes echod-worker)"
+	is_served a 12
+	behind_proxy e 192.0.2.1
+	is_refused e
+	upgrade_echod 1
+	is_served b 12
+	behind_proxy f 192.0.2.1
+	is_refused f
+	await_client a
+	wait_until status_is 2 workers clients
+	behind_proxy g 192.0.2.1
+	is_served g 1
+	[ "$(counted)" -eq 3 ]
+	for client in b d g; do
+		await_client "$client"
+	done
+	stop_echod
+	[ "$(reported_sum)" -eq 3 ]
+	[ "$(grep -c '^New connection from 192.0.2.1:4000$' "$LOG")" -eq 3 ]
+	[ "$(grep -c '^New connection from ' "$LOG")" -eq 4 ]
+}
+
+@test "behind a proxy the true client counts, through a kill and an upgrade, and who is refused is not in the log" {
+	count_the_true_clients
+}
+
+@test "a worker that dies while it asks whether a client may stay costs that client nothing" {
+	local i
+
+	on_a_fault_build ECHOD_FAULT=known:2:3
+	start_echod --workers=1 --proxy-protocol --max-per-address=1
+	for i in 1 2 3 4 5 6; do
+		behind_proxy "c$i" "192.0.2.$i"
+		is_served "c$i" 1
+	done
+	behind_proxy more 192.0.2.3
+	is_refused more
+	for i in 1 2 3 4 5 6; do
+		is_served "c$i" 12
+		await_client "c$i"
+	done
+	stop_echod
+	[ "$(grep -c '^New connection from ' "$LOG")" -eq 6 ]
+}
+
+@test "a shutdown serves a client of which it was not known whether it may stay" {
+	start_echod --workers=1 --proxy-protocol --max-per-address=1
+	open_client a socat STDIO "TCP4:127.0.0.1:$PORT"
+	wait_until status_is 1 workers clients
+	kill -STOP "$PID"
+	feed a $'PROXY TCP4 192.0.2.1 127.0.0.1 4000 7\r\nhello'
+	kill -TERM "$PID"
+	kill -CONT "$PID"
+	note_family
+	wait_until got a hello
+	await_client a
+	await_echod 0
+	expect_log $'New connection from 192.0.2.1:4000\n192.0.2.1:4000: hello'
+}

@@ -15,6 +15,7 @@ enum channel_type {
 	CHANNEL_DRAIN,     /* master to worker: finish all connections until deadline_at */
 	CHANNEL_DONE,      /* worker to master: these slots are done */
 	CHANNEL_REFUSED,   /* worker to master: the descriptor of slots[0] did not fit; send it again later */
+	CHANNEL_KNOWN,     /* worker to master: who slots[0] is is known; send it again if it may stay */
 };
 
 enum { CHANNEL_SLOTS_MAX = 60 };

@@ -51,6 +51,7 @@ enum slot_flag {
 	SLOT_IDLE = 1 << 12,     /* it was cut because no byte went either way for too long */
 	SLOT_STALLED = 1 << 13,  /* it was cut because its echo buffer did not move for too long */
 	SLOT_HEADLESS = 1 << 14, /* its PROXY header was wrong, or did not come */
+	SLOT_ADMITTED = 1 << 15, /* who its PROXY header names may have it; set by the master */
 };
 
 #define SLOT_NO_LIMIT UINT64_MAX

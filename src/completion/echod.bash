@@ -2,9 +2,10 @@
 # Completes echod's command line in bash, with nothing but bash; `make install` puts it where bash-completion looks.
 
 # Letters, and names, of which those that want a value end in "=".
-_echod_options='-b -B -c -d -E -f -h -l -L -n -o -q -v -V -w --buffer= --buffer-total= --drain-timeout= --help
-	--listen= --log-bytes= --max-clients= --no-echo --output= --quiet --skip-empty --status-socket= --verbose
-	--version --when-full= --when-log-stalls= --workers='
+_echod_options='-b -B -c -C -d -E -f -h -i -l -L -n -o -P -q -s -u -v -V -w --buffer= --buffer-total= --drain-timeout=
+	--help --idle-timeout= --listen= --log-bytes= --max-clients= --max-per-address= --no-echo --output= --proxy-protocol
+	--quiet --skip-empty --stall-timeout= --status-socket= --user= --verbose --version --when-full= --when-log-stalls=
+	--workers='
 
 # Completes the value of an option; false if the option has none.
 _echod_value() {
@@ -18,7 +19,8 @@ _echod_value() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$value")
 		;;
-	-[bBcdlw]) ;; # nobody knows
+	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$value") ;;
+	-[bBcCdilsw]) ;; # nobody knows
 	*) [[ $option == --?* && " ${_echod_options//[[:space:]]/ } " == *" $option= "* ]] ;;
 	esac
 }

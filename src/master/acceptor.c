@@ -95,7 +95,8 @@ static bool accept_one(struct master *master, int listener_fd)
 	switch (listener_accept(listener_fd, master->ledger->activated, &fd, &peer)) {
 	case LISTENER_ACCEPTED:
 		master->acceptor.aborted = 0;
-		if (address_limit_refuses(master, &peer))
+		/* Behind a proxy it is not known yet who it is: see pool_known(). */
+		if (!master->options->proxy_protocol && address_limit_refuses(master, &peer))
 			close(fd);
 		else
 			pool_add(choose(master), fd, &peer);

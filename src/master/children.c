@@ -183,6 +183,8 @@ static void heed(struct master *master, uint32_t number, const struct channel_me
 		pool_done(&master->workers[number], message->slots, message->count);
 	else if (message->type == CHANNEL_REFUSED && is_worker && message->count == 1)
 		pool_refused(&master->workers[number], message->slots[0]);
+	else if (message->type == CHANNEL_KNOWN && is_worker && message->count == 1)
+		pool_known(master, &master->workers[number], message->slots[0]);
 }
 
 void children_hear(struct master *master, uint32_t number)

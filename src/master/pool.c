@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "master/address_limit.h"
 #include "master/census.h"
 
 enum {
@@ -45,7 +46,8 @@ static void count(struct pool_worker *worker)
 			continue;
 		}
 		worker->clients++;
-		count_for(worker, slot, &worker->part->slots[slot].peer);
+		if (!worker->options->proxy_protocol || slot_has(&worker->part->slots[slot], SLOT_ADMITTED))
+			count_for(worker, slot, &worker->part->slots[slot].peer);
 		if (state == CONNECTION_UNSENT)
 			worker->unsent++;
 	}
@@ -264,7 +266,8 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	worker->connections[index] = (struct connection){ .fd = fd, .state = CONNECTION_UNSENT };
 	worker->clients++;
 	worker->unsent++;
-	count_for(worker, index, peer);
+	if (!worker->options->proxy_protocol)
+		count_for(worker, index, peer);
 	if (worker->unsent == 1)
 		worker->cursor = index;
 	hand_all_over(worker);
@@ -313,6 +316,22 @@ void pool_refused(struct pool_worker *worker, uint32_t slot)
 	send_again(worker, slot);
 	worker->child->process.refusing = true;
 	worker->child->process.resume_at = clock_msecs() + HOLD_MSECS;
+}
+
+void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot)
+{
+	struct address peer;
+
+	if (!is_served(worker, slot))
+		return;
+	peer = worker->part->slots[slot].peer;
+	if (address_limit_refuses(master, &peer)) {
+		release(worker, slot);
+		return;
+	}
+	count_for(worker, slot, &peer);
+	slot_set(&worker->part->slots[slot], SLOT_ADMITTED);
+	send_again(worker, slot);
 }
 
 static void give_up(struct slot *slot)

@@ -50,6 +50,12 @@ void pool_done(struct pool_worker *worker, const uint32_t *slots, uint32_t count
 void pool_refused(struct pool_worker *worker, uint32_t slot);
 
 /*
+ * A worker says that a slot, which it may have no right to name, has told who it is and is no longer held: it is sent
+ * again, or closed if there is --max-per-address and its client has as many already.
+ */
+void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot);
+
+/*
  * A worker is dead: its connections are kept for its successor. `crashed` tells that it was not killed
  * on purpose: a connection that it was adopting just then comes under suspicion, and is closed and
  * reported the third time in a row.

@@ -54,7 +54,7 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
 	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
 	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0 ||
-	    timeouts_init(clients) != 0 ||
+	    queue_init(&clients->known, most) != 0 || timeouts_init(clients) != 0 ||
 	    (seat->options->proxy_protocol && wheel_init(&clients->headers, most, HEADER_MSECS) != 0)) {
 		clients_release(clients);
 		errno = ENOMEM;
@@ -75,6 +75,7 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->ended);
 	queue_release(&clients->finished);
 	queue_release(&clients->idle_rings);
+	queue_release(&clients->known);
 	timeouts_release(clients);
 	wheel_release(&clients->headers);
 }
@@ -122,7 +123,8 @@ bool client_is_worth_telling(const struct clients *clients, const struct client 
 {
 	const struct slot *slot = client->slot;
 
-	if (header_is_awaited(clients, slot) && !slot_has(slot, SLOT_ENDED))
+	if ((header_is_awaited(clients, slot) || header_is_to_be_judged(clients, slot)) &&
+	    !slot_has(slot, SLOT_ENDED))
 		return false;
 	return !clients->options->skip_empty || slot_has(slot, SLOT_TOUCHED);
 }
@@ -360,6 +362,8 @@ bool client_wants_to_receive(const struct clients *clients, const struct client 
 	if (client->incoming == INCOMING_NONE || client->incoming == INCOMING_STARVED ||
 	    slot_has(slot, SLOT_PEER_DONE | SLOT_CUT))
 		return false;
+	if (queue_has(&clients->known, client_number(clients, client)) && !clients->draining)
+		return false;
 	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
 }
 
@@ -441,10 +445,14 @@ static void introduce(struct clients *clients, struct client *client)
 /* Is what comes next of the client's stream? A header that is awaited is seen to. */
 static bool is_introduced(struct clients *clients, struct client *client)
 {
-	if (!header_is_awaited(clients, client->slot))
+	if (header_is_awaited(clients, client->slot))
+		introduce(clients, client);
+	if (header_is_awaited(clients, client->slot))
+		return false;
+	if (!header_is_to_be_judged(clients, client->slot))
 		return true;
-	introduce(clients, client);
-	return !header_is_awaited(clients, client->slot);
+	queue_add(&clients->known, client_number(clients, client));
+	return false;
 }
 
 static void receive(struct clients *clients, struct client *client)

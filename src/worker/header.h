@@ -25,6 +25,16 @@ static inline bool header_is_awaited(const struct clients *clients, const struct
 		committed(&slot->header_taken) < committed(&slot->header_bytes));
 }
 
+/*
+ * Is its client known, and not yet whether it may stay (--max-per-address)? The master is asked by giving it the
+ * connection back; at a shutdown nobody is.
+ */
+static inline bool header_is_to_be_judged(const struct clients *clients, const struct slot *slot)
+{
+	return clients->options->proxy_protocol && clients->options->max_per_address > 0 &&
+	       !clients->draining && !header_is_awaited(clients, slot) && !slot_has(slot, SLOT_ADMITTED);
+}
+
 /* May some of it have been taken that is not counted? */
 bool header_is_uncertain(const struct slot *slot);
 

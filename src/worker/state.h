@@ -62,6 +62,7 @@ struct clients {
 	struct queue untold;     /* those of which the log does not know all it should */
 	struct queue ended;      /* those that are closed, which is not in the log yet */
 	struct queue finished;   /* those that are done as soon as the batch is flushed */
+	struct queue known;      /* those the master is to admit: see header.h */
 	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
 	struct wheel
 		timers[TIMEOUTS]; /* when to look at whom; without memory where there is no such timeout */

@@ -254,6 +254,31 @@ static void report_done(struct worker *worker)
 	}
 }
 
+/* Gives those back to the master of whom it is to judge whether they may stay. */
+static void ask_for_admission(struct worker *worker)
+{
+	struct clients *clients = &worker->clients;
+
+	for (; clients->known.count > 0; queue_take(&clients->known)) {
+		struct client *client = &clients->each[queue_first(&clients->known)];
+		struct channel_message known = { .type = CHANNEL_KNOWN,
+						 .count = 1,
+						 .slots = { client_number(clients, client) } };
+
+		if (client->fd < 0 || !header_is_to_be_judged(clients, client->slot))
+			continue;
+		if (channel_send(worker->seat->channel_fd, &known, -1) != 0) {
+			if (errno == EAGAIN)
+				retry_soon(worker);
+			else if (!master_is_gone()) /* that the channel tells */
+				put_off(worker, "to the master");
+			return;
+		}
+		fault_point("known");
+		client_let_go(clients, client);
+	}
+}
+
 /* ---- the log ---- */
 
 /* Has epoll tell when the pipe has room, or no longer. */
@@ -380,6 +405,7 @@ static int loop(struct worker *worker)
 		for (int i = 0; i < count; i++)
 			dispatch(worker, &events[i]);
 		turns_serve(&worker->clients);
+		ask_for_admission(worker);
 		keep_time(worker);
 		flush(worker);
 		if (worker->failed)
