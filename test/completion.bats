@@ -67,7 +67,7 @@ in_synopsis() {
 		esac
 		case $option:$status:$(cat err) in
 		--*=:2:"echod: ${option%=}: the option needs a value") ;;
-		-?:2:"echod: --"*": '--version' is not "*) ;; # it is a value
+		-?:[12]:"echod: --"*": '--version' is not "*) ;; # it is a value
 		-?:0: | --*[!=]:0:) ;;
 		*)
 			echo "$option: $status, $(cat err)"
@@ -87,7 +87,7 @@ words_of() {
 	local option count=0
 
 	while read -r option; do
-		[ "$option" != --status-socket= ] || continue # '?' is a path
+		[[ $option != @(--status-socket|--user)= ]] || continue # '?' is a path, and users have names
 		words_of "${option%=}" >words
 		[ -s words ] || echo >words
 		[ "$(wc -l <words)" -le 1 ] || count=$((count + 1))
