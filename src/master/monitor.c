@@ -180,29 +180,21 @@ static void answer_in_turn(struct master *master)
 
 nfds_t monitor_watch(const struct master *master, struct pollfd *watch)
 {
-	const struct monitor *monitor = &master->monitor;
-	bool listens = monitor->resume_at == CLOCK_NEVER;
-	nfds_t count = 0;
+	bool listens = master->monitor.resume_at == CLOCK_NEVER;
 
 	if (master->ledger->status_fd < 0)
 		return 0;
-	watch[count++] = (struct pollfd){ .fd = listens ? master->ledger->status_fd : -1, .events = POLLIN };
-	for (int i = 0; i < MONITOR_READERS_MAX; i++) /* that it has closed its end is always told */
-		watch[count++] = (struct pollfd){ .fd = monitor->readers[i].fd };
-	return count;
+	watch[0] = (struct pollfd){ .fd = listens ? master->ledger->status_fd : -1, .events = POLLIN };
+	return 1;
 }
 
 nfds_t monitor_serve(struct master *master, const struct pollfd *watch)
 {
 	if (master->ledger->status_fd < 0)
 		return 0;
-	for (int i = 0; i < MONITOR_READERS_MAX; i++) {
-		if ((watch[1 + i].revents & (POLLHUP | POLLERR)) != 0)
-			dismiss(&master->monitor.readers[i]);
-	}
 	if (watch[0].revents != 0)
 		answer_in_turn(master);
-	return MONITOR_WATCHES_MAX;
+	return 1;
 }
 
 uint64_t monitor_next(const struct master *master)

@@ -4,8 +4,9 @@
  * The master never waits for a reader and reads nothing from one. What does not fit the socket at once is cut
  * off; the socket is enlarged, so that it fits. To close a connection on which something unread has arrived, such as
  * a request, would end it with an error at the reader's (ECONNRESET, from unix_release_sock() in Linux), so it is
- * half-closed, and closed when the reader has closed it or a second has passed. Answering takes a tenth of the
- * master's time at most: when figures of many connections have been gathered, others wait in the kernel's queue.
+ * half-closed, and closed a second later, or when there are more readers than are kept so long. That a reader has
+ * closed its end cannot be told from a request's end (POLLHUP for both). Answering takes a tenth of the master's time
+ * at most: when figures of many connections have been gathered, others wait in the kernel's queue.
  */
 #ifndef ECHOD_MASTER_MONITOR_H
 #define ECHOD_MASTER_MONITOR_H
@@ -16,8 +17,8 @@
 #include "master/state.h"
 
 enum {
-	MONITOR_WATCHES_MAX = 1 + MONITOR_READERS_MAX,
-	MONITOR_FDS_MAX = MONITOR_WATCHES_MAX + 1, /* of the master's descriptors */
+	MONITOR_WATCHES_MAX = 1,
+	MONITOR_FDS_MAX = 2 + MONITOR_READERS_MAX, /* of the master's descriptors */
 };
 
 /* For a master that has answered nobody yet. */

@@ -3,7 +3,8 @@
  *
  * The process id, the listeners, every connection and all shared memory stay: the master executes
  * the new program over itself, which finds the ledger by a descriptor named in the environment.
- * Before, that program is started once on the side to show that it can read this ledger.
+ * Before, that program is started once on the side to show that it can read this ledger. Both times it is executed
+ * by the same descriptor, so what was checked is what goes on, whatever has its name by then.
  */
 #ifndef ECHOD_MASTER_UPGRADE_H
 #define ECHOD_MASTER_UPGRADE_H
