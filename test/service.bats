@@ -438,13 +438,13 @@ run_as_the_unit() {
 	local command
 
 	on_a_copy
-	mkdir "$TMP/logs"
+	mkdir "$TMP/logs" "$TMP/run"
 	[ "$(setting CPUSchedulingPolicy)" = batch ]
 	command=$(setting ExecStart | sed -n "s|/usr/local/bin/echod|$ECHOD|; s/\\$\\$/\$/g; s/^\/bin\/sh -c '\(.*\)'$/\1/p")
 	handed_sockets -- 127.0.0.1:0
 	told_at "$TMP/notify"
 	# LeakSanitizer cannot do its work in a traced process.
-	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "$(setting Environment)" WATCHDOG_USEC=100000 \
+	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "RUNTIME_DIRECTORY=$TMP/run" "$(setting Environment)" WATCHDOG_USEC=100000 \
 		ASAN_OPTIONS=detect_leaks=0 chrt --batch 0 strace -D -f -qq -o "$TMP/trace"
 	ECHOD=/bin/sh
 	start_echod -c "$command"
@@ -453,6 +453,7 @@ run_as_the_unit() {
 	kill -KILL "$(processes echod-logger)" "$(processes echod-worker | head -n 1)"
 	wait_until deaths_are 2
 	read_status
+	socat - "UNIX:$TMP/run/status" | grep -x 'echod_upgrades_total 1'
 	others_are_served -n 25 -s 2 -m "$TMP/more.sent"
 	stop_echod
 	manager_leaves
