@@ -348,6 +348,7 @@ quota_is() {
 	others_are_served
 	no_crash_report
 	signal_echod INT
+	wait_until is_deaf # two signals that are pending at once are one
 	signal_echod INT
 	await_echod 1
 }
