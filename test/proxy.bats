@@ -164,14 +164,18 @@ is_replaced() {
 	done
 }
 
-@test "connections that end within a header, at every byte of it, have sent nothing" {
-	start_echod --workers=1 --proxy-protocol --output=escaped
+@test "connections that end within a header, at every byte of it, have sent nothing, and end at once" {
+	local cuts
+
+	start_echod --workers=1 --proxy-protocol --output=json
 	start_cuts -e
 	await_client cuts
 	stop_echod
-	[ "$(grep -c '\* closed: proxy, received 0, echoed 0, dropped 0$' "$LOG")" -eq "$(sed -n 's/^cut //p' "$TMP/cuts.out")" ]
-	[ "$(grep -c '\* closed: ' "$LOG")" -eq "$(grep -c '\* connected to ' "$LOG")" ]
-	[ "$(grep -c '\* connected to ' "$LOG")" -eq "$(($(sed -n 's/^cut //p' "$TMP/cuts.out") + 1))" ]
+	cuts=$(sed -n 's/^cut //p' "$TMP/cuts.out")
+	jq -c 'select(.event.action == "close") | [.event.reason, .client.bytes > 0, .event.duration >= 5000000000]' "$LOG" |
+		sort | uniq -c | sed 's/^ *//' |
+		diff - <(printf '%s\n' '1 ["client_end",true,false]' "$cuts [\"proxy\",false,false]")
+	[ "$(jq 'select(.event.action == "open") | .client.port' "$LOG" | wc -l)" -eq $((cuts + 1)) ]
 	complaints | sed -E 's/127.0.0.1:[0-9]+/REAL/' | cmp - <(echo 'echod: REAL: ended before its PROXY header, closing')
 }
 
@@ -210,21 +214,33 @@ is_replaced() {
 	other_complaints | sed -E 's/127.0.0.1:[0-9]+/REAL/' | cmp - <(echo 'echod: REAL: ended before its PROXY header, closing')
 }
 
+# holds BYTES: so many bytes, on IPv4, wait in the kernel for the server on one of its connections.
+holds() {
+	awk -v port="$(printf ':%04X' "$PORT")" -v queued="$(printf ':%08X' "$1")" '
+		substr($2, 9) == port && $4 != "0A" && substr($5, 9) == queued { found = 1 }
+		END { exit !found }' /proc/net/tcp
+}
+
 @test "a shutdown: who was to send a header gets its end, and what is behind one that has arrived is echoed" {
+	local said=$'PROXY TCP4 192.0.2.3 192.0.2.2 4003 7\r\nx\n'
+
 	start_echod --workers=1 --proxy-protocol --output=escaped
+	open_client whole nc -N 127.0.0.1 "$PORT"
+	wait_until status_is 1 workers clients
 	attend silent ''
 	attend half 'PROXY TCP4 192.0.2.1 192.'
-	"$CLIENT" stream -P -n 1 -b 10 "127.0.0.1:$PORT"
-	wait_until status_is 2 workers clients
-	kill -STOP "$(processes echod-worker)"
-	attend whole 'PROXY TCP4 192.0.2.3 192.0.2.2 4003 7\r\nx\n'
 	wait_until status_is 3 workers clients
+	# Who is served behind them shows that the worker has them all.
+	"$CLIENT" stream -P -n 1 -b 10 "127.0.0.1:$PORT"
+	kill -STOP "$(processes echod-worker)"
+	feed whole "$said"
+	wait_until holds ${#said}
 	signal_echod TERM
 	wait_until is_deaf
 	kill -CONT "$(processes echod-worker)"
 	await_end "${CLIENT_PID[silent]}"
 	await_end "${CLIENT_PID[half]}"
-	await_end "${CLIENT_PID[whole]}"
+	await_client whole
 	got silent ''
 	got half ''
 	got whole $'x\n'
@@ -266,17 +282,21 @@ replaced() {
 	jq -e -s 'map(select(.event.reason == "proxy").event.duration) | min >= 5000000000' "$LOG"
 }
 
-# While nobody reads the log the header is read all the same, and data waits.
+# While nobody reads the log headers are read all the same, and data waits.
 stalled() {
 	stall_stdout
 	start_echod --workers=1 --proxy-protocol
 	open_client bulk "$CLIENT" stream -P -S -n 1 -b 40000000 -w 40000000 "127.0.0.1:$PORT"
 	wait_until says bulk '^stalled [0-9]*$'
 	open_client whole nc -N 127.0.0.1 "$PORT"
-	feed whole $'PROXY UNKNOWN\r\nx\n'
 	attend silent ''
+	open_client wrong nc -N 127.0.0.1 "$PORT"
+	wait_until status_is 4 workers clients
+	feed whole $'PROXY UNKNOWN\r\nx\n'
+	feed wrong x
+	wait_until reported 'echod: 127.0.0.1:[0-9]*: wrong PROXY header, closing'
+	run ! is_gone "${CLIENT_PID[silent]}"
 	await_end "${CLIENT_PID[silent]}"
-	complaints | sed -E 's/127.0.0.1:[0-9]+/REAL/' | cmp - <(echo 'echod: REAL: no PROXY header in time, closing')
 	got whole ''
 	(
 		close_feeds
@@ -286,7 +306,9 @@ stalled() {
 	wait_until got whole $'x\n'
 	await_client whole
 	await_client bulk
+	end_input wrong
 	stop_echod
+	other_complaints | sed -E 's/127.0.0.1:[0-9]+/REAL/' | cmp - <(echo 'echod: REAL: wrong PROXY header, closing')
 }
 
 end_late() {
