@@ -38,6 +38,7 @@ die_at() {
 
 	case $1 in
 	header | take-header) options=(--proxy-protocol) lives=(-P -b 20000) ;;
+	known) options=(--proxy-protocol --max-per-address=1000) lives=(-P -b 20000) ;;
 	relay | splice) log_through_a_pipe ;;
 	repair)
 		# Only a successor comes by, so it takes other deaths, too. These are told apart by the signal.
