@@ -140,12 +140,6 @@ behind_proxy() {
 	feed "$1" "PROXY TCP4 $2 127.0.0.1 4000 7"$'\r\n'
 }
 
-# is_served NAME TEXT: it has an echo of what it sends; TEXT is all that it has sent so far.
-is_served() {
-	feed "$1" "${2: -1}"
-	wait_until got "$1" "$2"
-}
-
 # is_refused NAME: the client is ended, and gets nothing.
 is_refused() {
 	wait_until is_gone "${CLIENT_PID[$1]}"

@@ -32,12 +32,6 @@ stop_contained() {
 	await_echod 0
 }
 
-# is_served NAME TEXT: an open client gets its echo; TEXT is all that it has sent so far.
-is_served() {
-	feed "$1" "${2: -1}"
-	wait_until got "$1" "$2"
-}
-
 is_as_ever() {
 	start_contained --workers=1
 	open_client a socat - "TCP4:127.0.0.1:$PORT"

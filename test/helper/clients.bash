@@ -70,6 +70,12 @@ got() {
 	cmp -s "$TMP/$1.out" <(printf '%s' "$2")
 }
 
+# is_served NAME TEXT: the client is fed the last letter of TEXT, which is all that it has sent so far, and gets it back.
+is_served() {
+	feed "$1" "${2: -1}"
+	wait_until got "$1" "$2"
+}
+
 # others_are_served OPTION...: other clients use the server now, a line at a time, and each is answered soon.
 others_are_served() {
 	"$CLIENT" pingpong -k 4 -n 250 "$@" "127.0.0.1:$PORT"
