@@ -41,3 +41,8 @@ struct child *ledger_logger(struct ledger *ledger)
 {
 	return &ledger->children[ledger->workers];
 }
+
+bool ledger_is_upgrading(const struct ledger *ledger)
+{
+	return ledger->upgrade.checker_pid != 0 || ledger->upgrade.replacing <= ledger->workers;
+}

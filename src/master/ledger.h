@@ -188,4 +188,7 @@ bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)
 /* The logger's place among the children. */
 struct child *ledger_logger(struct ledger *ledger);
 
+/* Is a new program being tried, or are there children of the old one yet to be replaced? */
+bool ledger_is_upgrading(const struct ledger *ledger);
+
 #endif

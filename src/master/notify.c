@@ -14,7 +14,6 @@
 #include "common/diag.h"
 #include "master/environment.h"
 #include "master/pool.h"
-#include "master/upgrade.h"
 
 enum {
 	STATUS_MSECS = 1000, /* between two numbers of clients */
@@ -155,7 +154,7 @@ static enum notify_told state_now(const struct master *master)
 	case PHASE_STARTING:
 		return NOTIFY_NOTHING;
 	case PHASE_SERVING:
-		return upgrade_is_under_way(master) ? NOTIFY_RELOADING : NOTIFY_READY;
+		return ledger_is_upgrading(master->ledger) ? NOTIFY_RELOADING : NOTIFY_READY;
 	default:
 		return NOTIFY_STOPPING;
 	}

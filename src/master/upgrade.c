@@ -253,13 +253,6 @@ static void replace_children(struct ledger *ledger)
 	}
 }
 
-bool upgrade_is_under_way(const struct master *master)
-{
-	const struct ledger *ledger = master->ledger;
-
-	return ledger->upgrade.checker_pid != 0 || ledger->upgrade.replacing <= ledger->workers;
-}
-
 uint64_t upgrade_next(const struct master *master)
 {
 	return master->ledger->upgrade.checker_at;

@@ -47,9 +47,6 @@ int upgrade_prove(int ledger_fd, const struct options *options, const struct cre
  */
 void upgrade_bury(struct master *master, pid_t pid);
 
-/* Is a new program being tried, or are there children of the old one yet to be replaced? */
-bool upgrade_is_under_way(const struct master *master);
-
 /* When to advance even if nothing happens; CLOCK_NEVER: no need. */
 uint64_t upgrade_next(const struct master *master);
 

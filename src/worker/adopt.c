@@ -10,7 +10,8 @@
 #include "worker/client.h"
 #include "worker/header.h"
 #include "worker/recover.h"
-#include "worker/timeouts.h"
+#include "worker/report.h"
+#include "worker/timers.h"
 
 enum { ATTEMPTS_MAX = 50 }; /* with the master's pauses some 5 s */
 
@@ -48,10 +49,10 @@ static bool repair(const struct clients *clients, struct slot *slot, const struc
 	if (truth->sent < sent || truth->sent > sendable)
 		return false;
 	if (truth->received > received)
-		timeouts_note_received(clients, slot);
+		timers_note_received(clients, slot);
 	commit(&slot->received, truth->received);
 	if (truth->sent > sent)
-		timeouts_note_sent(clients, slot);
+		timers_note_sent(clients, slot);
 	commit_at("repair", &slot->sent, truth->sent);
 	return true;
 }
@@ -101,9 +102,9 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		client_let_go(clients, client);
 		return NULL;
 	case DISAGREES:
-		client_tell(client, client->attempts == ATTEMPTS_MAX
-					    ? "the kernel does not tell its state, closing"
-					    : "connection and table disagree, closing");
+		report(client, client->attempts == ATTEMPTS_MAX
+				       ? "the kernel does not tell its state, closing"
+				       : "connection and table disagree, closing");
 		__attribute__((fallthrough));
 	case GIVEN_UP:
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | SLOT_FAILED);

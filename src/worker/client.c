@@ -11,27 +11,12 @@
 
 #include "common/commit.h"
 #include "common/diag.h"
-#include "common/passing.h"
 #include "worker/buffer.h"
 #include "worker/events.h"
 #include "worker/header.h"
-#include "worker/timeouts.h"
-
-void client_tell(const struct client *client, const char *what)
-{
-	char peer[ADDRESS_TEXT_BYTES];
-
-	address_text(&client->slot->peer, peer);
-	diag("%s: %s", peer, what);
-}
-
-void client_complain(struct clients *clients, const struct client *client, const char *what)
-{
-	char peer[ADDRESS_TEXT_BYTES];
-
-	address_text(&client->slot->peer, peer);
-	diag_errno_seldom(&clients->complain_at, "%s: %s", peer, what);
-}
+#include "worker/outcome.h"
+#include "worker/report.h"
+#include "worker/timers.h"
 
 /* ---- all of them ---- */
 
@@ -54,7 +39,7 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
 	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
 	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0 ||
-	    queue_init(&clients->known, most) != 0 || timeouts_init(clients) != 0 ||
+	    queue_init(&clients->known, most) != 0 || timers_init(clients) != 0 ||
 	    (seat->options->proxy_protocol && wheel_init(&clients->headers, most, HEADER_MSECS) != 0)) {
 		clients_release(clients);
 		errno = ENOMEM;
@@ -76,7 +61,7 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->finished);
 	queue_release(&clients->idle_rings);
 	queue_release(&clients->known);
-	timeouts_release(clients);
+	timers_release(clients);
 	wheel_release(&clients->headers);
 }
 
@@ -91,7 +76,7 @@ void client_open(struct clients *clients, struct client *client, int fd)
 	clients->count++;
 	if (client_number(clients, client) >= clients->reach)
 		clients->reach = client_number(clients, client) + 1;
-	timeouts_begin(clients, client);
+	timers_begin(clients, client);
 }
 
 static bool announce(struct clients *clients, struct client *client)
@@ -225,11 +210,11 @@ static void echo_is_full(const struct clients *clients, const struct client *cli
 
 	if (clients->options->when_full == WHEN_FULL_CLOSE) {
 		if (!slot_has(slot, SLOT_CUT))
-			client_tell(client, "echo buffer full, closing");
+			report(client, "echo buffer full, closing");
 		slot_set(slot, SLOT_CUT | SLOT_BROKEN | SLOT_OVERFULL);
 	} else if (!slot_has(slot, SLOT_DROPPING)) {
 		slot_set(slot, SLOT_DROPPING);
-		client_tell(client, "echo buffer full, dropping");
+		report(client, "echo buffer full, dropping");
 	}
 }
 
@@ -248,42 +233,10 @@ static void enqueue(struct clients *clients, const struct client *client, size_t
 		queued += pieces[i].iov_len;
 	}
 	if (slot_backlog(slot) == 0)
-		timeouts_note_queued(clients, client);
+		timers_note_queued(clients, client);
 	commit_at("queue", &slot->queued, queued);
 	if (room < count)
 		echo_is_full(clients, client);
-}
-
-/* What has broken a connection, as errno says, if it was not its client. */
-static uint32_t failure(void)
-{
-	return errno == ECONNRESET || errno == EPIPE ? 0 : SLOT_FAILED;
-}
-
-/*
- * Notes what came of sending `count` bytes. What a socket did not take for lack of room it asks for
- * (EPOLLOUT) when the peer has acknowledged some. With nothing on the way, or another error, memory
- * was short: then it asks for more at once, and in vain, or not at all.
- */
-static void count_sent(struct clients *clients, struct client *client, size_t count, ssize_t result)
-{
-	struct slot *slot = client->slot;
-	int unacked;
-
-	if (result > 0) {
-		timeouts_note_sent(clients, slot);
-		commit(&slot->sent, committed(&slot->sent) + (uint64_t)result);
-		client->outgoing = (size_t)result == count ? OUTGOING_OPEN : OUTGOING_FULL;
-	} else if (!error_passes(errno)) {
-		slot_set(slot, SLOT_BROKEN | failure());
-	} else if (errno == EAGAIN && ioctl(client->fd, SIOCOUTQ, &unacked) == 0 && unacked > 0) {
-		client->outgoing = OUTGOING_FULL;
-	} else {
-		if (errno != EAGAIN)
-			client_complain(clients, client, "sending, trying again");
-		client->outgoing = OUTGOING_STALLED;
-		clients->short_of_memory = true;
-	}
 }
 
 static ssize_t send_pieces(int fd, struct iovec *pieces, int piece_count)
@@ -304,7 +257,7 @@ static void echo(struct clients *clients, struct client *client, size_t from, si
 		ssize_t result = send_pieces(client->fd, pieces, piece_count);
 
 		fault_point("send");
-		count_sent(clients, client, count, result);
+		outcome_sent(clients, client, count, result);
 		if (result > 0) {
 			from += (size_t)result;
 			count -= (size_t)result;
@@ -323,7 +276,7 @@ static void send_backlog(struct clients *clients, struct client *client)
 	ssize_t result = send_pieces(client->fd, pieces, piece_count);
 
 	fault_point("send-backlog");
-	count_sent(clients, client, slot_backlog(slot), result);
+	outcome_sent(clients, client, slot_backlog(slot), result);
 }
 
 void client_settle(struct clients *clients, struct client *client)
@@ -373,47 +326,6 @@ bool client_may_send(const struct client *client)
 	       !slot_has(client->slot, SLOT_BROKEN);
 }
 
-/* Nothing is received from the client until there may be memory for it. */
-static void starve(struct clients *clients, struct client *client)
-{
-	client->incoming = INCOMING_STARVED;
-	clients->short_of_memory = true;
-}
-
-void client_note_nothing(struct clients *clients, struct client *client, ssize_t result)
-{
-	struct slot *slot = client->slot;
-
-	if (result == 0) {
-		slot_set(slot, SLOT_PEER_DONE);
-	} else if (errno == EAGAIN) {
-		client->incoming = INCOMING_NONE;
-		client->eager = false;
-	} else if (!error_passes(errno)) {
-		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN | failure());
-	} else if (errno != EINTR) {
-		client_complain(clients, client, "receiving, trying again");
-		starve(clients, client);
-	}
-}
-
-/* Notes what came of receiving up to `room` bytes into the chunk in hand, which errno tells of: are there any? */
-static bool count_received(struct clients *clients, struct client *client, uint64_t room, ssize_t result)
-{
-	struct slot *slot = client->slot;
-
-	if (result <= 0) {
-		client_note_nothing(clients, client, result);
-		return false;
-	}
-	if ((uint64_t)result < room && client->incoming == INCOMING_SOME)
-		client->incoming = INCOMING_NONE;
-	client->eager = result > RECORD_PAYLOAD_MAX_BYTES || (uint64_t)result == room;
-	timeouts_note_received(clients, slot);
-	commit(&slot->received, committed(&slot->received) + (uint64_t)result);
-	return true;
-}
-
 /* Receives up to `room` bytes into the chunk in hand. */
 static ssize_t receive_pieces(const struct clients *clients, int fd, size_t room)
 {
@@ -431,7 +343,7 @@ static bool has_sent(struct clients *clients, struct client *client)
 	char byte;
 	ssize_t result = recv(client->fd, &byte, sizeof(byte), MSG_PEEK);
 
-	return result > 0 || count_received(clients, client, sizeof(byte), result);
+	return result > 0 || outcome_received(clients, client, sizeof(byte), result);
 }
 
 /* Takes what has come of a header that is awaited; whom a whole one names the log is told of. */
@@ -475,12 +387,12 @@ static void receive(struct clients *clients, struct client *client)
 		room = buffer_make_room(clients, slot, room);
 	if (room == 0) {
 		tap_withdraw(clients->tap);
-		starve(clients, client);
+		outcome_starve(clients, client);
 		return;
 	}
 	result = receive_pieces(clients, client->fd, room);
 	fault_point("receive");
-	if (count_received(clients, client, room, result))
+	if (outcome_received(clients, client, room, result))
 		client_settle(clients, client);
 	else
 		tap_withdraw(clients->tap);

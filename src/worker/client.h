@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "common/seat.h"
 #include "worker/state.h"
@@ -58,12 +57,6 @@ void client_serve(struct clients *clients, struct client *client);
  */
 void client_settle(struct clients *clients, struct client *client);
 
-/*
- * Notes what came of a receive without bytes: the peer's end (0), or what errno tells of (-1): nothing is there now,
- * the connection is broken, or it is to be tried again.
- */
-void client_note_nothing(struct clients *clients, struct client *client, ssize_t result);
-
 /* From now on echoes only what has arrived already, then sends end-of-file. */
 void client_drain(struct clients *clients, struct client *client);
 
@@ -87,11 +80,5 @@ void clients_conclude(struct clients *clients);
  * slots to tell the master of; returns how many.
  */
 uint32_t clients_take_finished(struct clients *clients, uint32_t *slots, uint32_t most);
-
-/* Says something about a connection on stderr. */
-void client_tell(const struct client *client, const char *what);
-
-/* The same of what went wrong, as errno says, and is tried again and again: said only now and then. */
-void client_complain(struct clients *clients, const struct client *client, const char *what);
 
 #endif

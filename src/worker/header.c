@@ -8,7 +8,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
-#include "worker/client.h"
+#include "worker/outcome.h"
 #include "worker/proxy.h"
 
 enum { TAKE_BYTES = 4096 };
@@ -121,7 +121,7 @@ static void find(struct clients *clients, struct client *client)
 	struct proxy_header header;
 
 	if (count <= 0) {
-		client_note_nothing(clients, client, count);
+		outcome_nothing(clients, client, count);
 		return;
 	}
 	switch (proxy_find(bytes, (size_t)count, &header)) {
@@ -152,7 +152,7 @@ static void take(struct clients *clients, struct client *client)
 
 	fault_point("take-header");
 	if (count <= 0) {
-		client_note_nothing(clients, client, count);
+		outcome_nothing(clients, client, count);
 		return;
 	}
 	commit(&slot->header_taken, taken + (uint32_t)count);

@@ -9,104 +9,18 @@
 #include <sys/socket.h>
 
 #include "worker/client.h"
+#include "worker/report.h"
+#include "worker/timers.h"
 #include "worker/turns.h"
 
 enum {
-	LOOKS_MAX = 256, /* at clients in a row, before others are served again */
-	LOOKS_A_TIME =
-		8, /* at one, where only the kernel knows what its peer has acknowledged, and since when */
-	JIFFY_MSECS = 10,   /* the longest that the kernel may have as its unit of time: HZ=100 */
-	ROUNDING_MSECS = 1, /* that clock_msecs() may be behind */
+	LOOKS_MAX = 256,  /* at clients in a row, before others are served again */
+	JIFFY_MSECS = 10, /* the longest that the kernel may have as its unit of time: HZ=100 */
 };
-
-static uint64_t msecs_of(const struct clients *clients, enum timeout timeout)
-{
-	return (uint64_t)(timeout == TIMEOUT_IDLE ? clients->options->idle_timeout_msecs
-						  : clients->options->stall_timeout_msecs);
-}
-
-int timeouts_init(struct clients *clients)
-{
-	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++) {
-		uint64_t msecs = msecs_of(clients, timeout);
-
-		if (msecs > 0 && wheel_init(&clients->timers[timeout], clients->part->slot_count, msecs) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-void timeouts_release(struct clients *clients)
-{
-	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++)
-		wheel_release(&clients->timers[timeout]);
-}
-
-/* ---- timers ---- */
-
-/* When a connection is to be closed if nothing happens until then; CLOCK_NEVER: not for this. */
-static uint64_t due_at(const struct clients *clients, const struct client *client, enum timeout timeout)
-{
-	const struct slot *slot = client->slot;
-	uint64_t since = committed(&slot->moved_at);
-	uint64_t heard_at = committed(&slot->heard_at);
-
-	if (client->fd < 0 || slot_has(slot, SLOT_ENDED))
-		return CLOCK_NEVER;
-	if (timeout == TIMEOUT_STALL && (slot_backlog(slot) == 0 || slot_has(slot, SLOT_BROKEN)))
-		return CLOCK_NEVER;
-	if (timeout == TIMEOUT_IDLE && heard_at > since)
-		since = heard_at;
-	return since + msecs_of(clients, timeout) + ROUNDING_MSECS;
-}
-
-static void look_at(struct clients *clients, const struct client *client, enum timeout timeout, uint64_t at)
-{
-	if (at != CLOCK_NEVER)
-		wheel_set(&clients->timers[timeout], client_number(clients, client), at);
-}
-
-/* When the time is over, or a part of it from now. */
-static uint64_t soon(const struct clients *clients, const struct client *client, enum timeout timeout)
-{
-	uint64_t at = due_at(clients, client, timeout);
-
-	if (at == CLOCK_NEVER)
-		return at;
-	return clock_sooner(at, clock_msecs() + msecs_of(clients, timeout) / LOOKS_A_TIME);
-}
-
-void timeouts_begin(struct clients *clients, const struct client *client)
-{
-	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++) {
-		if (msecs_of(clients, timeout) > 0)
-			look_at(clients, client, timeout, soon(clients, client, timeout));
-	}
-}
-
-void timeouts_note_queued(struct clients *clients, const struct client *client)
-{
-	uint64_t msecs = msecs_of(clients, TIMEOUT_STALL);
-	uint64_t now;
-
-	if (msecs == 0)
-		return;
-	now = clock_msecs();
-	commit(&client->slot->moved_at, now);
-	look_at(clients, client, TIMEOUT_STALL, now + msecs / LOOKS_A_TIME);
-}
-
-uint64_t timeouts_next(const struct clients *clients)
-{
-	return clock_sooner(wheel_next(&clients->timers[TIMEOUT_IDLE]),
-			    wheel_next(&clients->timers[TIMEOUT_STALL]));
-}
-
-/* ---- looking ---- */
 
 static bool is_due(const struct clients *clients, const struct client *client, enum timeout timeout)
 {
-	return clock_reached(due_at(clients, client, timeout));
+	return clock_reached(timers_due(clients, client, timeout));
 }
 
 static bool is_acknowledged(const struct slot *slot)
@@ -158,10 +72,10 @@ static bool is_held_up(const struct clients *clients, const struct client *clien
 static uint64_t next_look(const struct clients *clients, const struct client *client, enum timeout timeout)
 {
 	if (is_due(clients, client, timeout)) /* and yet it was not closed, since it is held up */
-		return clock_msecs() + msecs_of(clients, timeout);
+		return clock_msecs() + timers_msecs(clients, timeout);
 	if (!is_acknowledged(client->slot))
-		return soon(clients, client, timeout);
-	return due_at(clients, client, timeout);
+		return timers_soon(clients, client, timeout);
+	return timers_due(clients, client, timeout);
 }
 
 static void tell(const struct client *client, enum timeout timeout, uint64_t msecs)
@@ -171,13 +85,13 @@ static void tell(const struct client *client, enum timeout timeout, uint64_t mse
 
 	snprintf(text, sizeof(text), "%s for %ju %s, closing", timeout == TIMEOUT_IDLE ? "idle" : "stalled",
 		 (uintmax_t)(seconds ? msecs / 1000 : msecs), seconds ? "s" : "ms");
-	client_tell(client, text);
+	report(client, text);
 }
 
 static void end(struct clients *clients, struct client *client, enum timeout timeout)
 {
 	if (clients->options->verbose)
-		tell(client, timeout, msecs_of(clients, timeout));
+		tell(client, timeout, timers_msecs(clients, timeout));
 	client_cut(clients, client, timeout == TIMEOUT_IDLE ? SLOT_IDLE : SLOT_STALLED);
 }
 
@@ -190,7 +104,7 @@ static void look(struct clients *clients, struct client *client, enum timeout ti
 		turns_serve_now(clients, client);
 	if (is_due(clients, client, timeout) && !is_held_up(clients, client, timeout))
 		end(clients, client, timeout);
-	look_at(clients, client, timeout, next_look(clients, client, timeout));
+	timers_set(clients, client, timeout, next_look(clients, client, timeout));
 }
 
 void timeouts_advance(struct clients *clients)

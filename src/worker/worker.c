@@ -21,7 +21,9 @@
 #include "worker/events.h"
 #include "worker/header.h"
 #include "worker/linger.h"
+#include "worker/report.h"
 #include "worker/timeouts.h"
+#include "worker/timers.h"
 #include "worker/turns.h"
 
 enum {
@@ -174,7 +176,7 @@ static void take_in(struct worker *worker, const struct channel_message *message
 	if (fd < 0)
 		errno = EMFILE; /* the one reason to lose it: channel_receive() */
 	if (fd < 0 || !take_over(worker, index, fd)) {
-		client_complain(clients, &clients->each[index], "has to wait");
+		report_seldom(clients, &clients->each[index], "has to wait");
 		refuse(worker, index);
 	}
 }
@@ -357,7 +359,7 @@ static int timeout_msecs(const struct worker *worker)
 
 	if (turns_wanted(&worker->clients))
 		return 0;
-	next_at = clock_sooner(next_at, timeouts_next(&worker->clients));
+	next_at = clock_sooner(next_at, timers_next(&worker->clients));
 	if (worker->clients.held_up.count > 0)
 		next_at = clock_sooner(next_at, tap_drops_at(&worker->tap));
 	next_at = clock_sooner(next_at, header_next(&worker->clients));
