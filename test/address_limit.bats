@@ -204,12 +204,22 @@ count_the_true_clients() {
 	[ "$(grep -c '^New connection from ' "$LOG")" -eq 6 ]
 }
 
+# has_let_go PID COUNT: has the worker fewer descriptors?
+has_let_go() {
+	[ "$(find "/proc/$1/fd" -mindepth 1 | wc -l)" -lt "$2" ]
+}
+
 @test "a shutdown serves a client of which it was not known whether it may stay" {
+	local worker count
+
 	start_echod --workers=1 --proxy-protocol --max-per-address=1
 	open_client a socat STDIO "TCP4:127.0.0.1:$PORT"
 	wait_until status_is 1 workers clients
+	worker=$(processes echod-worker)
+	count=$(find "/proc/$worker/fd" -mindepth 1 | wc -l)
 	kill -STOP "$PID"
 	feed a $'PROXY TCP4 192.0.2.1 127.0.0.1 4000 7\r\nhello'
+	wait_until has_let_go "$worker" "$count" # and what it asks is on its way to the master
 	kill -TERM "$PID"
 	kill -CONT "$PID"
 	note_family
