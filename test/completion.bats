@@ -108,6 +108,8 @@ words_of() {
 	[ "$(completes echod -o e)" = escaped ]
 	[ "$(completes echod --status-socket = some)" = some.file ]
 	[ "$(completes echod --status-socket some)" = some.file ]
+	[ "$(completes echod -n '>>' some)" = some.file ]
+	[ "$(completes echod '2>' some)" = some.file ]
 	[ -z "$(completes echod --listen = 127)" ]
 	[ -z "$(completes echod --listen = -)" ]
 	[ -z "$(completes echod -b -)" ]

@@ -8,8 +8,6 @@ FRONT=127.0.0.2
 
 # start_haproxy LINE...: HAProxy in front of the server, with these lines for its servers.
 start_haproxy() {
-	local PATH=$PATH:/usr/sbin # where it is, and an ordinary user's shell may not look
-
 	type haproxy >/dev/null 2>&1 || skip "needs haproxy"
 	cat >"$TMP/haproxy.cfg" <<-END
 		global

@@ -12,12 +12,12 @@ make_here() {
 }
 
 @test "make prints one short line for a file, the whole command with V=1, nothing with -s" {
-	local object=$OUT/objects/src/worker/queue.o
+	local object=$OUT/objects/src/common/queue.o
 	make_here "$object" >"$BATS_TEST_TMPDIR/said"
-	echo "CC src/worker/queue.c" | cmp - "$BATS_TEST_TMPDIR/said"
+	echo "CC src/common/queue.c" | cmp - "$BATS_TEST_TMPDIR/said"
 	rm "$object"
 	make_here V=1 "$object" >"$BATS_TEST_TMPDIR/said"
-	grep -q -- " -c -o $object src/worker/queue.c$" "$BATS_TEST_TMPDIR/said"
+	grep -q -- " -c -o $object src/common/queue.c$" "$BATS_TEST_TMPDIR/said"
 	rm "$object"
 	make_here -s "$object" >"$BATS_TEST_TMPDIR/said"
 	[ -f "$object" ]

@@ -221,9 +221,15 @@ holds() {
 		END { exit !found }' /proc/net/tcp
 }
 
-@test "a shutdown: who was to send a header gets its end, and what is behind one that has arrived is echoed" {
-	local said=$'PROXY TCP4 192.0.2.3 192.0.2.2 4003 7\r\nx\n'
+# A header of version 2 with 20000 bytes behind the addresses, and a line.
+long_header() {
+	# shellcheck disable=SC2059 # it has NULs in it
+	printf "$SIGNATURE"'\x21\x11\x4e\x2c\xc0\0\2\3\xc0\0\2\2\x0f\xa3\0\7'
+	printf '%020000d' 0
+	printf 'x\n'
+}
 
+@test "a shutdown: who was to send a header gets its end, and what is behind one that has arrived is echoed" {
 	start_echod --workers=1 --proxy-protocol --output=escaped
 	open_client whole nc -N 127.0.0.1 "$PORT"
 	wait_until status_is 1 workers clients
@@ -233,8 +239,8 @@ holds() {
 	# Who is served behind them shows that the worker has them all.
 	"$CLIENT" stream -P -n 1 -b 10 "127.0.0.1:$PORT"
 	kill -STOP "$(processes echod-worker)"
-	feed whole "$said"
-	wait_until holds ${#said}
+	long_header >&"${CLIENT_FEED[whole]}"
+	wait_until holds 20030
 	signal_echod TERM
 	wait_until is_deaf
 	kill -CONT "$(processes echod-worker)"
@@ -246,7 +252,7 @@ holds() {
 	got whole $'x\n'
 	await_echod 0
 	[ "$(grep -c '^192.0.2.3:4003: x$' "$LOG")" -eq 1 ]
-	[ "$(grep -c '^127.0.0.1:[0-9]*\* closed: ' "$LOG")" -eq 2 ]
+	[ "$(grep -c '^127.0.0.1:[0-9]*\* closed: shutdown, received 0, echoed 0, dropped 0$' "$LOG")" -eq 2 ]
 	[ -z "$(other_complaints)" ]
 }
 

@@ -301,6 +301,19 @@ quota_is() {
 	done
 }
 
+@test "the default number of workers leaves the processes that the control group may have for the logger and an upgrade" {
+	mkdir -p "$TMP/groups/pids"
+	among_groups
+	needs "the right to mount" "${AMONG_GROUPS[@]}" true
+	needs_two_processors
+	through "${AMONG_GROUPS[@]}"
+	echo 10 | tee "$TMP/groups/pids.current" >"$TMP/groups/pids/pids.current"
+	echo 13 | tee "$TMP/groups/pids.max" >"$TMP/groups/pids/pids.max"
+	workers_are 1
+	echo max | tee "$TMP/groups/pids.max" >"$TMP/groups/pids/pids.max"
+	workers_are "$(processors_here | wc -l)"
+}
+
 @test "20 descriptors: the default serves, also while a process is replaced and the program, too" {
 	on_a_copy
 	through prlimit --nofile=20:20

@@ -13,6 +13,8 @@ setup_file() {
 	begin buffer spare_slow_readers_of_the_buffer
 	begin lease keep_the_time
 	begin kills close_under_kills
+	begin stuck close_the_stuck_of_a_dead_worker
+	begin uncounted close_by_what_was_not_counted
 	begin log spare_those_the_log_holds_up
 	begin paused spare_those_that_are_paused
 	begin stopped spare_whom_a_stopped_worker_did_not_see
@@ -206,6 +208,41 @@ close_under_kills() {
 	stop_echod
 	awk '/closed: / && !(/ received ([0-9]+), echoed ([0-9]+), dropped 0$/ && $5 == $7) { print; wrong = 1 }
 		END { exit wrong }' "$LOG"
+}
+
+close_the_stuck_of_a_dead_worker() {
+	start_echod --workers=1 --output=json --stall-timeout=2s
+	open_client stuck "$CLIENT" stuck -b 1000000 -w 536 "127.0.0.1:$PORT"
+	wait_until says stuck '^sent 1000000$'
+	kill -KILL "$(processes echod-worker)"
+	wait_until closes stall 1
+	stop_echod
+	[ "$(least 'select(.event.action == "close") | .event.duration')" -ge 2000000000 ]
+}
+
+@test "stall: a killed worker's successor closes a client that stopped reading before" {
+	ends_well stuck
+}
+
+# The worker dies when it has received a byte, half a second after another, and has not counted it.
+close_by_what_was_not_counted() {
+	on_a_fault_build ECHOD_FAULT=receive:2:1
+	start_echod --workers=1 --no-echo --output=json --idle-timeout=2s
+	open_client a socat STDIO "TCP4:127.0.0.1:$PORT"
+	feed a 1
+	wait_until has_lines 3
+	pass_usecs 500000
+	feed a 2
+	wait_until closes idle 1
+	await_client a
+	stop_echod
+	deaths_are 1
+	[ "$(jq -s 'map(.length // 0) | add' "$LOG")" -eq 2 ]
+	[ "$(pauses)" -ge 2000000 ]
+}
+
+@test "idle: what a dead worker received and did not count was heard, too" {
+	ends_well uncounted
 }
 
 @test "idle: workers that are killed while they close: each connection has its one end and its reason" {

@@ -29,6 +29,12 @@ _echod() {
 	local word=${COMP_WORDS[COMP_CWORD]} at=$((COMP_CWORD - 1)) earlier
 
 	COMPREPLY=()
+	# Behind a redirection there is a file, whatever stands before it.
+	if [[ ${COMP_WORDS[at]} == *[\<\>]* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return 0
+	fi
 	# bash takes the "=" before a value as a word of its own.
 	if [ "$word" = '=' ]; then
 		word=

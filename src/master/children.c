@@ -136,7 +136,7 @@ void children_advance(struct master *master)
 		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
 			plan_restart(&children[i]);
 			children[i].absent = true;
-			diag_errno("cannot start a process");
+			diag_errno_seldom(&master->start_complain_at, "cannot start a process");
 		}
 	}
 }

@@ -39,7 +39,8 @@ static const struct metric worker_metrics[] = {
 
 static const struct metric metrics[] = {
 	{ "connections_limit", GAUGE, "Connections served at most.", FIELD(connections_max) },
-	{ "connections_refused_total", COUNTER, "Connections closed at once for the limit of an address.",
+	{ "connections_refused_total", COUNTER,
+	  "Connections closed for the limit of an address; with PROXY headers they count as accepted, too.",
 	  FIELD(refused) },
 	{ "buffer_limit_bytes", GAUGE, "Bytes that the echo buffer of one client takes at most.",
 	  FIELD(buffer_bytes) },

@@ -75,6 +75,17 @@ static uint64_t read_processors_v1(const char *folder)
 		       : UINT64_MAX;
 }
 
+/* The same in both versions; "max" is no limit. */
+static uint64_t read_processes(const char *folder)
+{
+	uint64_t most, now;
+
+	if (!read_numbers(folder, "pids.max", &most, NULL) ||
+	    !read_numbers(folder, "pids.current", &now, NULL))
+		return UINT64_MAX;
+	return most > now ? most - now : 0;
+}
+
 static uint64_t lower(uint64_t limit, uint64_t other)
 {
 	return limit < other ? limit : other;
@@ -144,4 +155,9 @@ uint64_t group_memory(void)
 uint64_t group_processors(void)
 {
 	return lowest_limit("cpu", read_processors, read_processors_v1);
+}
+
+uint64_t group_processes(void)
+{
+	return lowest_limit("pids", read_processes, read_processes);
 }

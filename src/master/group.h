@@ -10,4 +10,7 @@ uint64_t group_memory(void);
 /* How many processors' time they may use, rounded up, at least 1; UINT64_MAX: there is no limit. */
 uint64_t group_processors(void);
 
+/* How many processes there may be in them besides those that there are; UINT64_MAX: there is no limit. */
+uint64_t group_processes(void);
+
 #endif

@@ -22,6 +22,7 @@ enum {
 	DESCRIPTORS_SPARE = 2,
 	DESCRIPTORS_WORKER = 2, /* its memory and its channel */
 	CLIENTS_LEAST = 2,      /* for each worker, where their number is free */
+	PROCESSES_MORE = 2, /* besides the workers: the logger, and a program that is tried by an upgrade */
 };
 
 #define BUFFER_TOTAL_BYTES ((uint64_t)256 << 20)
@@ -191,6 +192,21 @@ static uint32_t processors(void)
 	return quota < OPTIONS_WORKERS_MAX ? (uint32_t)quota : OPTIONS_WORKERS_MAX;
 }
 
+/*
+ * How many processes the limits leave room for. Others of the same user, if they are many, this does not see; root
+ * has no such limit (getrlimit(2)), unless it becomes somebody else.
+ */
+static uint64_t room_of_processes(const struct options *options)
+{
+	uint64_t left = group_processes();
+	struct rlimit limit;
+
+	if (getuid() == 0 && options->user == NULL)
+		return left;
+	limit.rlim_cur = soft_limit(getrlimit(RLIMIT_NPROC, &limit), &limit);
+	return limit.rlim_cur < left ? limit.rlim_cur : left;
+}
+
 /* Do the limits leave room for the clients that are asked for or, if none are, for some for each worker? */
 static bool has_room(const struct demand *demand, const struct bound bounds[BOUNDS], uint64_t descriptors)
 {
@@ -202,7 +218,8 @@ static bool has_room(const struct demand *demand, const struct bound bounds[BOUN
 		if (!fits(demand, &bounds[i], clients))
 			return false;
 	}
-	return clients <= room_of_descriptors(demand, descriptors);
+	return clients <= room_of_descriptors(demand, descriptors) &&
+	       demand->workers + PROCESSES_MORE <= room_of_processes(demand->options);
 }
 
 int limits_capacity(const struct options *options, const struct crew *crew, uint64_t descriptors,

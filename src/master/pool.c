@@ -31,6 +31,14 @@ static void count_for(struct pool_worker *worker, uint32_t index, const struct a
 	census_count(worker->census, place_in_ledger(worker, index), address);
 }
 
+/* Has a connection wait to be sent. */
+static void await_turn(struct pool_worker *worker, uint32_t slot)
+{
+	worker->connections[slot].state = CONNECTION_UNSENT;
+	worker->unsent++;
+	queue_add(&worker->line, slot);
+}
+
 static void count(struct pool_worker *worker)
 {
 	uint32_t slot = worker->ledger->worker_slots;
@@ -49,7 +57,7 @@ static void count(struct pool_worker *worker)
 		if (!worker->options->proxy_protocol || slot_has(&worker->part->slots[slot], SLOT_ADMITTED))
 			count_for(worker, slot, &worker->part->slots[slot].peer);
 		if (state == CONNECTION_UNSENT)
-			worker->unsent++;
+			await_turn(worker, slot);
 	}
 }
 
@@ -71,7 +79,8 @@ int pool_open(struct master *master)
 			.census = &master->census,
 			.free = calloc(slots, sizeof(*master->workers[i].free)),
 		};
-		if (master->workers[i].free == NULL) {
+		if (master->workers[i].free == NULL ||
+		    queue_init(&master->workers[i].line, ledger->worker_slots) != 0) {
 			pool_close(master);
 			errno = ENOMEM;
 			return -1;
@@ -83,8 +92,10 @@ int pool_open(struct master *master)
 
 void pool_close(struct master *master)
 {
-	for (uint32_t i = 0; i < master->ledger->workers; i++)
+	for (uint32_t i = 0; i < master->ledger->workers; i++) {
 		free(master->workers[i].free);
+		queue_release(&master->workers[i].line);
+	}
 	census_close(&master->census);
 }
 
@@ -130,15 +141,13 @@ static void add_ended(struct pool_worker *worker, const struct slot *slot, const
 		worker->ledger->shutdown.cut++;
 }
 
-static void release(struct pool_worker *worker, uint32_t index)
+/* Closes a connection and has its slot free. */
+static void free_slot(struct pool_worker *worker, uint32_t index)
 {
 	struct connection *connection = &worker->connections[index];
 	struct slot *slot = &worker->part->slots[index];
-	struct totals totals;
+	struct totals totals = totals_of(worker, slot);
 
-	slot_end(slot, connection->fd);
-	totals = totals_of(worker, slot);
-	report(worker, slot, &totals);
 	add_ended(worker, slot, &totals);
 	if (connection->state == CONNECTION_UNSENT)
 		worker->unsent--;
@@ -148,6 +157,17 @@ static void release(struct pool_worker *worker, uint32_t index)
 	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
 	commit(&slot->state, SLOT_FREE);
 	worker->free[worker->free_count++] = index;
+}
+
+static void release(struct pool_worker *worker, uint32_t index)
+{
+	const struct slot *slot = &worker->part->slots[index];
+	struct totals totals;
+
+	slot_end(&worker->part->slots[index], worker->connections[index].fd);
+	totals = totals_of(worker, slot);
+	report(worker, slot, &totals);
+	free_slot(worker, index);
 }
 
 static bool is_served(const struct pool_worker *worker, uint32_t slot)
@@ -247,12 +267,15 @@ static void hand_all_over(struct pool_worker *worker)
 	if (in_hand != PART_NOBODY && worker->connections[in_hand].state == CONNECTION_UNSENT &&
 	    !hand_over(worker, in_hand))
 		return;
-	while (worker->unsent > 0) {
-		worker->cursor %= worker->ledger->worker_slots;
-		if (worker->connections[worker->cursor].state == CONNECTION_UNSENT &&
-		    (!hand_over(worker, worker->cursor) || process->refusing))
+	while (worker->line.count > 0) {
+		uint32_t first = queue_first(&worker->line);
+		bool is_unsent = worker->connections[first].state == CONNECTION_UNSENT;
+
+		if (is_unsent && !hand_over(worker, first))
 			return;
-		worker->cursor++;
+		queue_take(&worker->line);
+		if (is_unsent && process->refusing)
+			return;
 	}
 }
 
@@ -263,13 +286,11 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	fill_slot(&worker->part->slots[index], peer, worker->options->echo);
 	if (index >= committed(&worker->part->reach))
 		commit(&worker->part->reach, index + 1);
-	worker->connections[index] = (struct connection){ .fd = fd, .state = CONNECTION_UNSENT };
+	worker->connections[index] = (struct connection){ .fd = fd };
 	worker->clients++;
-	worker->unsent++;
+	await_turn(worker, index);
 	if (!worker->options->proxy_protocol)
 		count_for(worker, index, peer);
-	if (worker->unsent == 1)
-		worker->cursor = index;
 	hand_all_over(worker);
 }
 
@@ -303,17 +324,11 @@ void pool_advance(struct master *master)
 
 /* ---- what can go wrong ---- */
 
-static void send_again(struct pool_worker *worker, uint32_t slot)
-{
-	worker->connections[slot].state = CONNECTION_UNSENT;
-	worker->unsent++;
-}
-
 void pool_refused(struct pool_worker *worker, uint32_t slot)
 {
 	if (!is_served(worker, slot))
 		return;
-	send_again(worker, slot);
+	await_turn(worker, slot);
 	worker->child->process.refusing = true;
 	worker->child->process.resume_at = clock_msecs() + HOLD_MSECS;
 }
@@ -326,12 +341,12 @@ void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot
 		return;
 	peer = worker->part->slots[slot].peer;
 	if (address_limit_refuses(master, &peer)) {
-		release(worker, slot);
+		free_slot(worker, slot);
 		return;
 	}
 	count_for(worker, slot, &peer);
 	slot_set(&worker->part->slots[slot], SLOT_ADMITTED);
-	send_again(worker, slot);
+	await_turn(worker, slot);
 }
 
 static void give_up(struct slot *slot)
@@ -372,7 +387,7 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 		if (is_done(worker, i))
 			release(worker, i);
 		else
-			send_again(worker, i);
+			await_turn(worker, i);
 	}
 }
 

@@ -119,7 +119,8 @@ static void drain(struct master *master)
 	if (!all_gone)
 		return;
 	if (ledger->shutdown.cut > 0)
-		diag("drain timeout: %u connections closed", ledger->shutdown.cut);
+		diag("drain timeout: %u connection%s closed", ledger->shutdown.cut,
+		     ledger->shutdown.cut == 1 ? "" : "s");
 	close(ledger->pipe_fds[1]);
 	ledger->pipe_fds[1] = -1;
 	ledger->phase = PHASE_LOGGING;

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "common/memory.h"
+#include "common/queue.h"
 #include "common/seat.h"
 #include "common/table.h"
 #include "master/census.h"
@@ -25,7 +26,8 @@ struct pool_worker {
 	uint32_t unused;  /* this slot and those after it have never been used */
 	uint32_t clients; /* connections it has */
 	uint32_t unsent;  /* of these, CONNECTION_UNSENT */
-	uint32_t cursor;  /* where to look for the next one of them */
+	struct queue
+		line; /* those, in the order in which they are to be sent, and perhaps some that need not be */
 };
 
 /* What the acceptor (acceptor.h) keeps in mind. */
@@ -73,8 +75,9 @@ struct master {
 	struct memory child_memory[CHILDREN_MAX]; /* a part for each worker, then the logger's */
 	struct pool_worker workers[OPTIONS_WORKERS_MAX];
 	int signal_fd;
-	uint32_t activated;   /* listening sockets that were handed over at the start (activation.h) */
-	uint64_t complain_at; /* when a trouble that lasts may be spoken of again */
+	uint32_t activated;         /* listening sockets that were handed over at the start (activation.h) */
+	uint64_t complain_at;       /* when a trouble that lasts may be spoken of again */
+	uint64_t start_complain_at; /* the same of processes that cannot be started */
 	struct acceptor acceptor;
 	struct monitor monitor;
 	struct census census; /* if there is --max-per-address */

@@ -154,11 +154,12 @@ void upgrade_request(struct master *master)
 	struct ledger *ledger = master->ledger;
 	pid_t pid;
 
+	if (ledger->phase == PHASE_SERVING)
+		notify_reloading(master);
 	if (ledger->phase != PHASE_SERVING || ledger->upgrade.checker_pid != 0) {
 		diag("upgrade: not now");
 		return;
 	}
-	notify_reloading(master);
 	if (ledger->upgrade.path[0] == '\0') {
 		diag("upgrade: without /proc this program's file is only known if it is started by its path");
 		return;

@@ -10,6 +10,7 @@
 #include "common/diag.h"
 #include "worker/outcome.h"
 #include "worker/proxy.h"
+#include "worker/timers.h"
 
 enum { TAKE_BYTES = 4096 };
 
@@ -155,9 +156,16 @@ static void take(struct clients *clients, struct client *client)
 		outcome_nothing(clients, client, count);
 		return;
 	}
+	timers_note_received(clients, slot);
 	commit(&slot->header_taken, taken + (uint32_t)count);
 	if ((size_t)count < room && client->incoming == INCOMING_SOME)
 		client->incoming = INCOMING_NONE;
+}
+
+static bool has_come(const struct client *client)
+{
+	return client->incoming != INCOMING_NONE && client->incoming != INCOMING_STARVED &&
+	       !slot_has(client->slot, SLOT_PEER_DONE);
 }
 
 void header_receive(struct clients *clients, struct client *client)
@@ -166,7 +174,8 @@ void header_receive(struct clients *clients, struct client *client)
 
 	if (committed(&slot->header_bytes) == 0)
 		find(clients, client);
-	if (committed(&slot->header_bytes) > 0)
+	/* All that has come: what is still awaited then is late, or does not come before a shutdown. */
+	while (has_come(client) && header_is_uncertain(slot))
 		take(clients, client);
 	if (!header_is_awaited(clients, slot) || slot_has(slot, SLOT_PEER_DONE))
 		return;

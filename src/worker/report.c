@@ -1,13 +1,22 @@
 /* Messages about connections; run by a worker. See report.h. */
 #include "worker/report.h"
 
+#include "common/commit.h"
 #include "common/diag.h"
+
+/* Whom a PROXY header names is believed when it is complete. */
+static void write_peer(const struct slot *slot, char text[ADDRESS_TEXT_BYTES])
+{
+	bool complete = committed(&slot->header_taken) == committed(&slot->header_bytes);
+
+	address_text(complete ? &slot->peer : &slot->real_peer, text);
+}
 
 void report(const struct client *client, const char *what)
 {
 	char peer[ADDRESS_TEXT_BYTES];
 
-	address_text(&client->slot->peer, peer);
+	write_peer(client->slot, peer);
 	diag("%s: %s", peer, what);
 }
 
@@ -15,6 +24,6 @@ void report_seldom(struct clients *clients, const struct client *client, const c
 {
 	char peer[ADDRESS_TEXT_BYTES];
 
-	address_text(&client->slot->peer, peer);
+	write_peer(client->slot, peer);
 	diag_errno_seldom(&clients->complain_at, "%s: %s", peer, what);
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "common/budget.h"
+#include "common/queue.h"
 #include "common/table.h"
 #include "options.h"
-#include "worker/queue.h"
 #include "worker/tap.h"
 #include "worker/wheel.h"
 

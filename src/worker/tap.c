@@ -289,7 +289,7 @@ bool tap_tell_gap(struct tap *tap, struct slot *slot)
 	return true;
 }
 
-static enum close_reason close_reason(const struct slot *slot)
+static enum close_reason close_reason(const struct slot *slot, bool echo)
 {
 	if (slot_has(slot, SLOT_HEADLESS))
 		return CLOSE_PROXY;
@@ -306,9 +306,7 @@ static enum close_reason close_reason(const struct slot *slot)
 	if (slot_has(slot, SLOT_BROKEN))
 		return CLOSE_CLIENT_RESET;
 	/* Without an echo the limit is 0 from the beginning. */
-	return committed(&slot->echo_limit) > 0 && committed(&slot->echo_limit) != SLOT_NO_LIMIT
-		       ? CLOSE_SHUTDOWN
-		       : CLOSE_CLIENT_END;
+	return echo && committed(&slot->echo_limit) != SLOT_NO_LIMIT ? CLOSE_SHUTDOWN : CLOSE_CLIENT_END;
 }
 
 bool tap_conclude(struct tap *tap, struct slot *slot)
@@ -321,7 +319,7 @@ bool tap_conclude(struct tap *tap, struct slot *slot)
 		.dropped = slot_dropped(slot, tap->scope.echo),
 		.unlogged = received - logged(tap, received),
 		.duration_usecs = clock_usecs() - slot->opened_at_usecs,
-		.reason = close_reason(slot),
+		.reason = close_reason(slot, tap->scope.echo),
 	};
 
 	if (!tap->scope.ends || !slot_has(slot, SLOT_ANNOUNCED))

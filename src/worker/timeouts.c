@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "worker/client.h"
+#include "worker/header.h"
 #include "worker/report.h"
 #include "worker/timers.h"
 #include "worker/turns.h"
@@ -65,7 +66,9 @@ static bool is_held_up(const struct clients *clients, const struct client *clien
 		return false;
 	if (client->incoming == INCOMING_STARVED || client_wants_to_receive(clients, client))
 		return true;
-	return ioctl(client->fd, SIOCINQ, &unread) == 0 && unread > 0;
+	/* A header that is not complete lies in the socket until it is. */
+	return !header_is_awaited(clients, client->slot) && ioctl(client->fd, SIOCINQ, &unread) == 0 &&
+	       unread > 0;
 }
 
 /* After a look: when to look next; CLOCK_NEVER: not before something happens. */

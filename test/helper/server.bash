@@ -8,6 +8,9 @@
 
 bats_require_minimum_version 1.5.0
 
+# Where an ordinary user's shell does not look, and much of what the tests use may be.
+PATH=$PATH:/usr/sbin:/sbin
+
 TEST_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ECHOD=${ECHOD:-$(realpath -m "$TEST_FOLDER/../echod")}
 TEST_PROGRAMS=${TEST_PROGRAMS:-$(realpath -m "$TEST_FOLDER/../.build/release/test")}

@@ -1,5 +1,5 @@
 /* The queue: first in, first out, each number at most once, whatever is added and taken in whatever order. */
-#include "worker/queue.h"
+#include "common/queue.h"
 
 #include <stdlib.h>
 #include <string.h>

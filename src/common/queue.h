@@ -4,8 +4,8 @@
  * Which numbers there are is said once: a queue takes its memory at the beginning and never fails
  * afterwards.
  */
-#ifndef ECHOD_WORKER_QUEUE_H
-#define ECHOD_WORKER_QUEUE_H
+#ifndef ECHOD_QUEUE_H
+#define ECHOD_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* First in, first out; run by a worker. See queue.h. */
-#include "worker/queue.h"
+/* First in, first out; the master and the workers use it. See queue.h. */
+#include "common/queue.h"
 
 #include <stdlib.h>
 
