@@ -10,18 +10,14 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/number.h"
+
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 enum {
 	IPV4_AT = sizeof(mapped_prefix), /* where the IPv4 address stands in ip */
 	PORT_MAX = 65535,
 };
-
-static void set_ipv4(struct address *address, const void *ipv4)
-{
-	memcpy(address->ip, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(address->ip + IPV4_AT, ipv4, sizeof(address->ip) - IPV4_AT);
-}
 
 bool address_is_ipv4(const struct address *address)
 {
@@ -35,10 +31,10 @@ bool address_equals(const struct address *address, const struct address *other)
 
 void address_from_bytes(struct address *address, const uint8_t *ip, size_t ip_bytes, uint16_t port)
 {
-	if (ip_bytes == sizeof(address->ip))
-		memcpy(address->ip, ip, sizeof(address->ip));
-	else
-		set_ipv4(address, ip);
+	size_t at = sizeof(address->ip) - ip_bytes;
+
+	memcpy(address->ip, mapped_prefix, at);
+	memcpy(address->ip + at, ip, ip_bytes);
 	address->port = port;
 }
 
@@ -48,16 +44,16 @@ int address_from_sockaddr(struct address *address, const struct sockaddr_storage
 		struct sockaddr_in ipv4;
 
 		memcpy(&ipv4, from, sizeof(ipv4));
-		set_ipv4(address, &ipv4.sin_addr);
-		address->port = ntohs(ipv4.sin_port);
+		address_from_bytes(address, (const uint8_t *)&ipv4.sin_addr, sizeof(ipv4.sin_addr),
+				   ntohs(ipv4.sin_port));
 		return 0;
 	}
 	if (from->ss_family == AF_INET6) {
 		struct sockaddr_in6 ipv6;
 
 		memcpy(&ipv6, from, sizeof(ipv6));
-		memcpy(address->ip, &ipv6.sin6_addr, sizeof(address->ip));
-		address->port = ntohs(ipv6.sin6_port);
+		address_from_bytes(address, ipv6.sin6_addr.s6_addr, sizeof(ipv6.sin6_addr),
+				   ntohs(ipv6.sin6_port));
 		return 0;
 	}
 	errno = EAFNOSUPPORT;
@@ -89,17 +85,10 @@ static int invalid(void)
 
 int address_port_from_text(uint16_t *port, const char *text)
 {
-	unsigned value = 0;
+	uint64_t value;
 
-	if (*text == '\0')
+	if (!number_from_text(text, PORT_MAX, &value))
 		return invalid();
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return invalid();
-		value = value * 10 + (unsigned)(*text - '0');
-		if (value > PORT_MAX)
-			return invalid();
-	}
 	*port = (uint16_t)value;
 	return 0;
 }
@@ -116,10 +105,8 @@ static int read_ip(struct address *address, int family, const char *text, size_t
 	copy[length] = '\0';
 	if (inet_pton(family, copy, ip) != 1)
 		return invalid();
-	if (family == AF_INET)
-		set_ipv4(address, ip);
-	else
-		memcpy(address->ip, ip, sizeof(ip));
+	address_from_bytes(address, ip, family == AF_INET ? sizeof(struct in_addr) : sizeof(ip),
+			   address->port);
 	return 0;
 }
 

@@ -123,32 +123,35 @@ void diag_errno(const char *format, ...)
 	errno = saved_errno;
 }
 
+/* May something that goes wrong again and again be spoken of now? */
+static bool is_time(uint64_t *next_at)
+{
+	if (!clock_reached(*next_at))
+		return false;
+	*next_at = clock_msecs() + SELDOM_MSECS;
+	return true;
+}
+
 void diag_seldom(uint64_t *next_at, const char *format, ...)
 {
 	int saved_errno = errno;
+	va_list arguments;
 
-	if (clock_reached(*next_at)) {
-		va_list arguments;
-
-		*next_at = clock_msecs() + SELDOM_MSECS;
-		va_start(arguments, format);
+	va_start(arguments, format);
+	if (is_time(next_at))
 		write_message("", "", format, arguments);
-		va_end(arguments);
-	}
+	va_end(arguments);
 	errno = saved_errno;
 }
 
 void diag_errno_seldom(uint64_t *next_at, const char *format, ...)
 {
 	int saved_errno = errno;
+	va_list arguments;
 
-	if (clock_reached(*next_at)) {
-		va_list arguments;
-
-		*next_at = clock_msecs() + SELDOM_MSECS;
-		va_start(arguments, format);
+	va_start(arguments, format);
+	if (is_time(next_at))
 		write_message(": ", strerror(saved_errno), format, arguments);
-		va_end(arguments);
-	}
+	va_end(arguments);
 	errno = saved_errno;
 }

@@ -86,6 +86,14 @@ uint64_t slot_queued(const struct slot *slot)
 	return queued > sent ? queued : sent;
 }
 
+uint32_t slot_header_left(const struct slot *slot)
+{
+	uint32_t bytes = committed(&slot->header_bytes);
+	uint32_t taken = committed(&slot->header_taken);
+
+	return bytes > taken ? bytes - taken : 0;
+}
+
 uint64_t slot_backlog(const struct slot *slot)
 {
 	return slot_queued(slot) - committed(&slot->sent);

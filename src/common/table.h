@@ -164,6 +164,9 @@ void slot_end(struct slot *slot, int fd);
 uint64_t slot_echoed(const struct slot *slot);
 uint64_t slot_dropped(const struct slot *slot, bool echo);
 
+/* Bytes of the header, as far as its length is known, that were not counted as taken. */
+uint32_t slot_header_left(const struct slot *slot);
+
 /* Bytes that wait in the ring. */
 uint64_t slot_backlog(const struct slot *slot);
 

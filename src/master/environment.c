@@ -1,9 +1,9 @@
 /* Numbers in the environment; run by the master. See environment.h. */
 #include "master/environment.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "common/number.h"
 
 enum environment_result environment_number(const char *name, uint64_t max, uint64_t *value)
 {
@@ -11,9 +11,5 @@ enum environment_result environment_number(const char *name, uint64_t max, uint6
 
 	if (text == NULL)
 		return ENVIRONMENT_MISSING;
-	if (*text == '\0' || strspn(text, "0123456789") != strlen(text))
-		return ENVIRONMENT_WRONG;
-	errno = 0;
-	*value = strtoull(text, NULL, 10);
-	return errno == 0 && *value >= 1 && *value <= max ? ENVIRONMENT_NUMBER : ENVIRONMENT_WRONG;
+	return number_from_text(text, max, value) && *value >= 1 ? ENVIRONMENT_NUMBER : ENVIRONMENT_WRONG;
 }

@@ -14,8 +14,9 @@
 enum {
 	CLIENTS_DEFAULT_MAX = 1 << 20,
 	/*
-	 * Descriptors of the master but for those of workers and clients, and sockets that there are as options say: standard input, output and
-	 * error, the log to be read again, signals, ledger, budget, the logger's memory and channel, two pipes.
+	 * Descriptors of the master but for those of workers and clients, and of sockets that there are as options
+	 * say: standard input, output and error, the log to be read again, signals, ledger, budget, the logger's
+	 * memory and channel, two pipes.
 	 */
 	DESCRIPTORS_OWN = 13,
 	/* At times: the other end of a channel, a library of a program that is executed. */
@@ -174,8 +175,8 @@ static void find_bounds(struct bound bounds[BOUNDS])
 				    offsetof(struct needs, space) };
 }
 
-/* Processors whose time this process may use. */
-static uint32_t processors(void)
+/* Processors whose time this process may use, at least one. */
+static uint64_t processors(void)
 {
 	uint64_t quota = group_processors();
 	cpu_set_t allowed;
@@ -187,9 +188,7 @@ static uint32_t processors(void)
 		count = sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
 	if (count < 1)
 		return 1;
-	if ((uint64_t)count < quota)
-		quota = (uint64_t)count;
-	return quota < OPTIONS_WORKERS_MAX ? (uint32_t)quota : OPTIONS_WORKERS_MAX;
+	return (uint64_t)count < quota ? (uint64_t)count : quota;
 }
 
 /*
@@ -200,11 +199,25 @@ static uint64_t room_of_processes(const struct options *options)
 {
 	uint64_t left = group_processes();
 	struct rlimit limit;
+	uint64_t most;
 
 	if (getuid() == 0 && options->user == NULL)
 		return left;
-	limit.rlim_cur = soft_limit(getrlimit(RLIMIT_NPROC, &limit), &limit);
-	return limit.rlim_cur < left ? limit.rlim_cur : left;
+	most = soft_limit(getrlimit(RLIMIT_NPROC, &limit), &limit);
+	return most < left ? most : left;
+}
+
+/* As many workers as there is use for, and room for their processes; at least one. */
+static uint32_t most_workers(const struct options *options)
+{
+	uint64_t most = processors();
+	uint64_t room = room_of_processes(options);
+
+	if (most > OPTIONS_WORKERS_MAX)
+		most = OPTIONS_WORKERS_MAX;
+	if (room < most + PROCESSES_MORE)
+		most = room > PROCESSES_MORE ? room - PROCESSES_MORE : 1;
+	return (uint32_t)most;
 }
 
 /* Do the limits leave room for the clients that are asked for or, if none are, for some for each worker? */
@@ -218,8 +231,7 @@ static bool has_room(const struct demand *demand, const struct bound bounds[BOUN
 		if (!fits(demand, &bounds[i], clients))
 			return false;
 	}
-	return clients <= room_of_descriptors(demand, descriptors) &&
-	       demand->workers + PROCESSES_MORE <= room_of_processes(demand->options);
+	return clients <= room_of_descriptors(demand, descriptors);
 }
 
 int limits_capacity(const struct options *options, const struct crew *crew, uint64_t descriptors,
@@ -234,7 +246,7 @@ int limits_capacity(const struct options *options, const struct crew *crew, uint
 
 	find_bounds(bounds);
 	if (demand.workers == 0) {
-		demand.workers = processors();
+		demand.workers = most_workers(options);
 		while (demand.workers > 1 && !has_room(&demand, bounds, descriptors))
 			demand.workers--;
 	}

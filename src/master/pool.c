@@ -142,13 +142,12 @@ static void add_ended(struct pool_worker *worker, const struct slot *slot, const
 }
 
 /* Closes a connection and has its slot free. */
-static void free_slot(struct pool_worker *worker, uint32_t index)
+static void free_slot(struct pool_worker *worker, uint32_t index, const struct totals *totals)
 {
 	struct connection *connection = &worker->connections[index];
 	struct slot *slot = &worker->part->slots[index];
-	struct totals totals = totals_of(worker, slot);
 
-	add_ended(worker, slot, &totals);
+	add_ended(worker, slot, totals);
 	if (connection->state == CONNECTION_UNSENT)
 		worker->unsent--;
 	worker->clients--;
@@ -167,7 +166,7 @@ static void release(struct pool_worker *worker, uint32_t index)
 	slot_end(&worker->part->slots[index], worker->connections[index].fd);
 	totals = totals_of(worker, slot);
 	report(worker, slot, &totals);
-	free_slot(worker, index);
+	free_slot(worker, index, &totals);
 }
 
 static bool is_served(const struct pool_worker *worker, uint32_t slot)
@@ -341,7 +340,7 @@ void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot
 		return;
 	peer = worker->part->slots[slot].peer;
 	if (address_limit_refuses(master, &peer)) {
-		free_slot(worker, slot);
+		free_slot(worker, slot, &(struct totals){ 0 }); /* nothing has been received but the header */
 		return;
 	}
 	count_for(worker, slot, &peer);

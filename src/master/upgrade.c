@@ -220,8 +220,8 @@ static void decide(struct master *master, bool given_up)
 		if (acceptor_pass_on(master, true) == 0)
 			execute(master, RESUME_VARIABLE);
 		diag_errno("upgrade: %s", upgrade->path);
-		(void)acceptor_pass_on(master,
-				       false); /* nothing else is executed but a checker, which closes all */
+		/* If that fails: nothing else is executed but a checker, which closes all. */
+		(void)acceptor_pass_on(master, false);
 	}
 }
 

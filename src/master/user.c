@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/diag.h"
+#include "common/number.h"
 
 enum { NAME_BYTES = 256 };
 
@@ -23,14 +24,12 @@ enum { NAME_BYTES = 256 };
 /* Reads a number that an id can be: all but the highest, which stands for none (chown(2)). */
 static bool read_id(const char *text, unsigned *id)
 {
-	unsigned long value;
+	uint64_t value;
 
-	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
+	if (!number_from_text(text, UINT_MAX - 1, &value))
 		return false;
-	errno = 0;
-	value = strtoul(text, NULL, 10);
 	*id = (unsigned)value;
-	return errno == 0 && value < UINT_MAX;
+	return true;
 }
 
 /* Reports what a look-up of a name came to. */

@@ -74,7 +74,7 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 		return GIVEN_UP;
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
-	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && !header_is_uncertain(slot))
+	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && slot_header_left(slot) == 0)
 		return TAKEN_OVER;
 	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
 		in_hand = NULL;

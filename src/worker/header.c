@@ -16,11 +16,6 @@ enum { TAKE_BYTES = 4096 };
 
 /* ---- what a predecessor did ---- */
 
-bool header_is_uncertain(const struct slot *slot)
-{
-	return committed(&slot->header_taken) < committed(&slot->header_bytes);
-}
-
 bool header_recover(struct slot *slot, struct recovered *truth)
 {
 	uint32_t bytes = committed(&slot->header_bytes);
@@ -145,8 +140,7 @@ static void find(struct clients *clients, struct client *client)
 static void take(struct clients *clients, struct client *client)
 {
 	struct slot *slot = client->slot;
-	uint32_t taken = committed(&slot->header_taken);
-	uint32_t left = committed(&slot->header_bytes) - taken;
+	uint32_t left = slot_header_left(slot);
 	uint8_t bytes[TAKE_BYTES];
 	size_t room = left < sizeof(bytes) ? left : sizeof(bytes);
 	ssize_t count = recv(client->fd, bytes, room, 0);
@@ -157,7 +151,7 @@ static void take(struct clients *clients, struct client *client)
 		return;
 	}
 	timers_note_received(clients, slot);
-	commit(&slot->header_taken, taken + (uint32_t)count);
+	commit(&slot->header_taken, committed(&slot->header_taken) + (uint32_t)count);
 	if ((size_t)count < room && client->incoming == INCOMING_SOME)
 		client->incoming = INCOMING_NONE;
 }
@@ -175,7 +169,7 @@ void header_receive(struct clients *clients, struct client *client)
 	if (committed(&slot->header_bytes) == 0)
 		find(clients, client);
 	/* All that has come: what is still awaited then is late, or does not come before a shutdown. */
-	while (has_come(client) && header_is_uncertain(slot))
+	while (has_come(client) && slot_header_left(slot) > 0)
 		take(clients, client);
 	if (!header_is_awaited(clients, slot) || slot_has(slot, SLOT_PEER_DONE))
 		return;

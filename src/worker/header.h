@@ -21,8 +21,7 @@ enum { HEADER_MSECS = 5000 }; /* since the connection was accepted; then it is l
 static inline bool header_is_awaited(const struct clients *clients, const struct slot *slot)
 {
 	return clients->options->proxy_protocol &&
-	       (committed(&slot->header_bytes) == 0 ||
-		committed(&slot->header_taken) < committed(&slot->header_bytes));
+	       (committed(&slot->header_bytes) == 0 || slot_header_left(slot) > 0);
 }
 
 /*
@@ -34,9 +33,6 @@ static inline bool header_is_to_be_judged(const struct clients *clients, const s
 	return clients->options->proxy_protocol && clients->options->max_per_address > 0 &&
 	       !clients->draining && !header_is_awaited(clients, slot) && !slot_has(slot, SLOT_ADMITTED);
 }
-
-/* May some of it have been taken that is not counted? */
-bool header_is_uncertain(const struct slot *slot);
 
 /*
  * Counts what a predecessor took of the header, and leaves of the bytes received those of the stream. False if they

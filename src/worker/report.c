@@ -1,15 +1,12 @@
 /* Messages about connections; run by a worker. See report.h. */
 #include "worker/report.h"
 
-#include "common/commit.h"
 #include "common/diag.h"
 
 /* Whom a PROXY header names is believed when it is complete. */
 static void write_peer(const struct slot *slot, char text[ADDRESS_TEXT_BYTES])
 {
-	bool complete = committed(&slot->header_taken) == committed(&slot->header_bytes);
-
-	address_text(complete ? &slot->peer : &slot->real_peer, text);
+	address_text(slot_header_left(slot) == 0 ? &slot->peer : &slot->real_peer, text);
 }
 
 void report(const struct client *client, const char *what)

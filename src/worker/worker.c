@@ -232,6 +232,24 @@ static void read_channel(struct worker *worker)
 	}
 }
 
+/* Tells the master something; false if that must wait. One that is gone needs not be told. */
+static bool tell_master(struct worker *worker, const struct channel_message *message)
+{
+	if (channel_send(worker->seat->channel_fd, message, -1) == 0)
+		return true;
+	if (errno == EAGAIN) { /* a master that is stopped holds up nobody */
+		retry_soon(worker);
+		return false;
+	}
+	if (!master_is_gone()) {
+		put_off(worker, "to the master");
+		return false;
+	}
+	if (!worker->dismissed)
+		dismiss(worker);
+	return true;
+}
+
 static void report_done(struct worker *worker)
 {
 	struct channel_message *done = &worker->done;
@@ -239,19 +257,8 @@ static void report_done(struct worker *worker)
 	while (done->count > 0 || worker->clients.finished.count > 0) {
 		if (done->count == 0)
 			done->count = clients_take_finished(&worker->clients, done->slots, CHANNEL_SLOTS_MAX);
-		if (channel_send(worker->seat->channel_fd, done, -1) != 0) {
-			if (errno == EAGAIN) { /* a master that is stopped holds up nobody */
-				retry_soon(worker);
-				return;
-			}
-			if (!master_is_gone()) {
-				put_off(worker, "to the master");
-				return;
-			}
-			/* It needs not be told. */
-			if (!worker->dismissed)
-				dismiss(worker);
-		}
+		if (!tell_master(worker, done))
+			return;
 		done->count = 0;
 	}
 }
@@ -269,15 +276,11 @@ static void ask_for_admission(struct worker *worker)
 
 		if (client->fd < 0 || !header_is_to_be_judged(clients, client->slot))
 			continue;
-		if (channel_send(worker->seat->channel_fd, &known, -1) != 0) {
-			if (errno == EAGAIN)
-				retry_soon(worker);
-			else if (!master_is_gone()) /* that the channel tells */
-				put_off(worker, "to the master");
+		if (!tell_master(worker, &known))
 			return;
-		}
 		fault_point("known");
-		client_let_go(clients, client);
+		if (!worker->dismissed) /* else nobody will give it back */
+			client_let_go(clients, client);
 	}
 }
 
