@@ -291,7 +291,7 @@ replaced() {
 # While nobody reads the log headers are read all the same, and data waits.
 stalled() {
 	stall_stdout
-	start_echod --workers=1 --proxy-protocol
+	start_echod --workers=1 --proxy-protocol --when-full=pause # a slow client must not lose its echo
 	open_client bulk "$CLIENT" stream -P -S -n 1 -b 40000000 -w 40000000 "127.0.0.1:$PORT"
 	wait_until says bulk '^stalled [0-9]*$'
 	open_client whole nc -N 127.0.0.1 "$PORT"
