@@ -9,11 +9,16 @@
 #   clean            takes away everything built
 #   test, check      all tests
 #   bench            measures against a bare echo server and against what else is installed
-#   torture          kills and replaces processes for minutes
+#   coverage         a table of what the tests reach of src/; needs clang and llvm, and is no part of the
+#                    continuous integration: it takes as long as all tests
+#   fuzz             looks for bytes that do harm, FUZZ_SECONDS (60) for each fuzzer; needs clang
+#   torture          kills and replaces processes for minutes, among clients that behave and among hostile ones
 #   lint             everything that is checked by reading alone; its parts are
-#                    lint-format, lint-man, lint-shell, lint-cppcheck and lint-tidy
+#                    lint-format, lint-man, lint-shell, lint-cppcheck, lint-tidy and lint-analyzer
 #   fault            the program that can be told to die at each of its commit points
+#   hostile          the program whose worker can be told to attack all others
 #   test-programs    what the tests are run with
+#   fuzz-programs    the fuzzers, which make fuzz runs
 #   bench-programs   what is measured with
 #   help             this text
 #
@@ -21,8 +26,9 @@
 #   V=1              prints whole commands; make -s prints none
 #   WERROR=1         warnings are errors
 #   BUILD=NAME       builds in .build/NAME, so that builds with different flags live side by side; all but
-#                    release, the default, have their echod there, too; two have flags of their own:
-#                    sanitize (address and undefined behaviour) and fault (the target fault makes it)
+#                    release, the default, have their echod there, too; five have flags of their own:
+#                    sanitize (address and undefined behaviour), coverage, fuzz, fault and hostile (the
+#                    targets of these names make them)
 #   PREFIX=FOLDER    where to install (/usr/local)
 #   DESTDIR=FOLDER   put in front of PREFIX, for packages
 #   CC, AR, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS   the user's: make CC=clang CFLAGS='-O3 -g'
@@ -45,10 +51,36 @@ else
 CFLAGS ?= -O2 -g
 endif
 
+# Counters in files that are mapped: processes that are killed have counted, too, and nothing is asked of the
+# kernel later than at the start. The name is in the program, for tests that start it with another environment.
+PROFILES := $(CURDIR)/.build/coverage/profiles
+ifneq ($(filter coverage%,$(BUILD)),)
+CC := clang
+BUILD_FLAGS := -fprofile-instr-generate=$(PROFILES)/%m%c.profraw -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation
+BUILD_LDFLAGS := -fprofile-instr-generate
+COUNTED := coverage-
+endif
+
+ifeq ($(BUILD),fuzz)
+CC := clang
+SANITIZE_FLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_MAIN :=
+FUZZ_LDFLAGS := -fsanitize=fuzzer
+else
+FUZZ_MAIN = $(call objects,test/fuzz/replay.c)
+endif
+
 # See src/common/fault.h.
-ifeq ($(BUILD),fault)
-FAULT_FLAGS := -DECHOD_FAULTS
-FAULT_SOURCES := $(wildcard test/fault/*.c)
+ifneq ($(filter fault %-fault,$(BUILD)),)
+BUILD_FLAGS += -DECHOD_FAULTS
+BUILD_SOURCES := $(wildcard test/fault/*.c)
+endif
+
+# See src/common/hostile.h.
+ifneq ($(filter hostile %-hostile,$(BUILD)),)
+BUILD_FLAGS += -DECHOD_HOSTILE
+BUILD_SOURCES := $(wildcard test/hostile/*.c)
 endif
 
 # --- output ---
@@ -67,31 +99,38 @@ WARNING_FLAGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototy
 	$(if $(WERROR),-Werror)
 
 HARDENING_CFLAGS := -fPIE -fstack-protector-strong \
-	$(call supported,-fstack-clash-protection) $(call supported,-fcf-protection)
+	$(call supported,-fstack-clash-protection) $(call supported,-fcf-protection) \
+	$(call supported,-mbranch-protection=standard)
 HARDENING_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+
+# The third level where there is one: a C library without it says so.
+FORTIFY := $(shell $(CC) -Werror -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -include stdlib.h \
+	-x c -fsyntax-only /dev/null 2>/dev/null && echo 3 || echo 2)
 
 # _FORTIFY_SOURCE needs an optimising compiler, hides errors from the sanitizers, and may be the user's already.
 OPTIMISES := $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 ifeq ($(SANITIZE_FLAGS)$(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
-HARDENING_CPPFLAGS := $(if $(OPTIMISES),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDENING_CPPFLAGS := $(if $(OPTIMISES),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY))
 endif
 
-SOURCE_FLAGS := -D_GNU_SOURCE -DECHOD_VERSION='"$(VERSION)"' -Isrc
-COMPILE = $(call short,CC $<)$(CC) -std=c17 $(SOURCE_FLAGS) $(FAULT_FLAGS) $(HARDENING_CPPFLAGS) $(CPPFLAGS) \
+SOURCE_FLAGS := -D_GNU_SOURCE -DECHOD_VERSION='"$(VERSION)"' -Isrc -I$(OUT)
+COMPILE = $(call short,CC $<)$(CC) -std=c17 $(SOURCE_FLAGS) $(BUILD_FLAGS) $(HARDENING_CPPFLAGS) $(CPPFLAGS) \
 	$(WARNING_FLAGS) $(HARDENING_CFLAGS) $(SANITIZE_FLAGS) $(CFLAGS) -MMD -MP -c
-LINK = $(call short,LINK $@)$(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(HARDENING_LDFLAGS) $(LDFLAGS)
+LINK = $(call short,LINK $@)$(CC) $(SANITIZE_FLAGS) $(BUILD_LDFLAGS) $(CFLAGS) $(HARDENING_LDFLAGS) $(LDFLAGS)
 
 # --- files ---
 
-SOURCES := $(sort $(wildcard src/*.c src/*/*.c)) $(FAULT_SOURCES)
+SOURCES := $(sort $(wildcard src/*.c src/*/*.c)) $(BUILD_SOURCES)
 # Every file here is a program of its own ...
 PROGRAM_SOURCES := $(sort $(wildcard test/*.c test/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard test/bench/*.c))
 # ... and these folders make one each.
 CLIENT_SOURCES := $(sort $(wildcard test/client/*.c))
+FUZZ_SOURCES := $(sort $(filter-out test/fuzz/replay.c,$(wildcard test/fuzz/*.c)))
 LOAD_SOURCES := $(sort $(wildcard test/bench/load/*.c)) test/client/options.c
 
-C_FILES := $(sort $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES))
+C_FILES := $(sort $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES) $(FUZZ_SOURCES) \
+	test/fuzz/replay.c)
 HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h test/*/*/*.h))
 
 objects = $(patsubst %.c,$(OUT)/objects/%.o,$(1))
@@ -102,11 +141,12 @@ LIBRARY := $(OUT)/echod.a
 CLIENT := $(OUT)/test/client
 LOAD := $(OUT)/bench/load
 PROGRAMS := $(PROGRAM_SOURCES:%.c=$(OUT)/%)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(OUT)/%)
 BENCH_PROGRAMS := $(BENCH_SOURCES:test/%.c=$(OUT)/%)
 
 # --- building ---
 
-.PHONY: all run test check test-programs fault bench bench-programs torture install uninstall clean
+.PHONY: all run test check test-programs fault hostile coverage fuzz fuzz-programs bench bench-programs torture install uninstall clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -116,6 +156,16 @@ all: $(BINARY)
 $(OUT)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
+
+# The names of the system calls of the processor that is compiled for; see src/master/calls.c.
+CALLS := $(OUT)/calls.inc
+
+$(call objects,src/master/calls.c): $(CALLS)
+
+$(CALLS):
+	@mkdir -p $(@D)
+	$(call short,MAKE $@)echo '#include <sys/syscall.h>' | $(CC) -E -dM - | \
+		sed -n 's/^#define SYS_\([a-z0-9_]*\) .*/[SYS_\1] = "\1",/p' | sort >$@
 
 $(BINARY): $(call objects,$(SOURCES))
 	$(LINK) -o $@ $^ $(LDLIBS)
@@ -127,6 +177,12 @@ $(LIBRARY): $(call objects,$(filter-out src/main.c,$(SOURCES)))
 $(PROGRAMS): $(OUT)/%: $(OUT)/objects/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
+
+$(OUT)/test/fuzz/forms: $(call objects,test/client/base64.c test/client/json.c test/client/utf8.c)
+
+$(FUZZERS): $(OUT)/%: $(OUT)/objects/%.o $(FUZZ_MAIN) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LINK) $(FUZZ_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(CLIENT): $(call objects,$(CLIENT_SOURCES)) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -140,12 +196,12 @@ $(BENCH_PROGRAMS): $(OUT)/%: $(OUT)/objects/test/%.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-test-programs: $(CLIENT) $(PROGRAMS)
+test-programs: $(CLIENT) $(PROGRAMS) $(FUZZERS)
 
 bench-programs: $(BENCH_PROGRAMS) $(LOAD)
 
-fault:
-	$(MAKE) --no-print-directory BUILD=fault all
+fault hostile:
+	$(MAKE) --no-print-directory BUILD=$(COUNTED)$@ all
 
 -include $(patsubst %.o,%.d,$(call objects,$(C_FILES)))
 
@@ -158,7 +214,8 @@ TEST_PACKAGES := bats netcat-openbsd socat jq strace valgrind procps util-linux
 
 # What the scripts under test/ get to know.
 TEST_ENVIRONMENT = BUILD='$(BUILD)' ECHOD='$(CURDIR)/$(BINARY)' TEST_PROGRAMS='$(CURDIR)/$(OUT)/test' \
-	BENCH_PROGRAMS='$(CURDIR)/$(OUT)/bench' FAULT_ECHOD='$(CURDIR)/.build/fault/echod'
+	BENCH_PROGRAMS='$(CURDIR)/$(OUT)/bench' FAULT_ECHOD='$(CURDIR)/.build/$(COUNTED)fault/echod' \
+	HOSTILE_ECHOD='$(CURDIR)/.build/$(COUNTED)hostile/echod'
 
 # echod's standard output is its log, so what make says while building goes elsewhere.
 run:
@@ -174,11 +231,22 @@ endif
 
 check: test
 
-test: $(BINARY) test-programs bench-programs fault
+test: $(BINARY) test-programs bench-programs fault hostile
 	$(call short,TEST $(BUILD))$(TEST_ENVIRONMENT) bats $(TESTS)
 
 bench: $(BINARY) bench-programs
 	$(call short,BENCH $(BUILD))$(TEST_ENVIRONMENT) test/bench/run
+
+coverage:
+	$(MAKE) --no-print-directory BUILD=coverage all test-programs bench-programs fault hostile
+	COVERAGE_BUILDS='.build/coverage .build/coverage-fault .build/coverage-hostile' COVERAGE_PROFILES='$(PROFILES)' \
+		test/coverage/run $(MAKE) --no-print-directory BUILD=coverage test
+
+fuzz:
+	$(call short,BUILD fuzz)$(MAKE) --no-print-directory BUILD=fuzz fuzz-programs
+	$(call short,FUZZ)FUZZ_BUILD='$(CURDIR)/.build/fuzz' test/fuzz/run
+
+fuzz-programs: $(FUZZERS)
 
 torture: $(BINARY) test-programs bench-programs fault
 	$(call short,TORTURE $(BUILD))$(TEST_ENVIRONMENT) test/torture/run
@@ -212,29 +280,34 @@ clean:
 # --- checking the text ---
 
 # The instants of faults are nothing in other builds, so here they are looked at.
-LINT_FLAGS = $(SOURCE_FLAGS) -DECHOD_FAULTS
-LINT_FILES := $(sort $(C_FILES) $(wildcard test/fault/*.c))
+LINT_FLAGS = $(SOURCE_FLAGS) -DECHOD_FAULTS -DECHOD_HOSTILE
+LINT_FILES := $(sort $(C_FILES) $(wildcard test/fault/*.c test/hostile/*.c))
 SCRIPTS := .ci/run $(sort $(wildcard src/*/*.bash test/*.bats test/*.bash test/*/*.bash test/*/run))
 
-.PHONY: lint lint-format lint-cppcheck lint-tidy lint-shell lint-man
+.PHONY: lint lint-format lint-cppcheck lint-tidy lint-analyzer lint-shell lint-man
 
-lint: lint-format lint-man lint-shell lint-cppcheck lint-tidy
+lint: lint-format lint-man lint-shell lint-cppcheck lint-tidy lint-analyzer
 
 lint-format:
 	$(call short,LINT clang-format)clang-format --dry-run -Werror $(LINT_FILES) $(HEADERS)
 
 # missingIncludeSystem: the C library's headers are not read, cppcheck knows its functions by itself.
 # redundantContinue: it is how the empty body of a loop is written here.
-lint-cppcheck:
+lint-cppcheck: $(CALLS)
 	$(call short,LINT cppcheck)cppcheck --quiet --error-exitcode=1 --std=c11 \
 		--enable=warning,performance,portability,style \
 		--suppress=missingIncludeSystem --suppress=redundantContinue \
 		$(LINT_FLAGS) $(LINT_FILES)
 
 # One run for each file: in a run over several, version 14 takes every va_list of the later ones as not set.
-lint-tidy:
+lint-tidy: $(CALLS)
 	$(call short,LINT clang-tidy)printf '%s\n' $(LINT_FILES) | xargs -P "$$(nproc)" -I FILE \
 		clang-tidy --quiet FILE -- -std=c17 $(LINT_FLAGS) $(WARNING_FLAGS)
+
+# Of gcc alone, whatever CC is. What the tests are made of it need not see.
+lint-analyzer: $(CALLS)
+	$(call short,LINT gcc -fanalyzer)printf '%s\n' $(wildcard src/*.c src/*/*.c) | xargs -P "$$(nproc)" -I FILE \
+		gcc -std=c17 $(LINT_FLAGS) -O2 -fanalyzer -Werror -c -o /dev/null FILE
 
 # SC2153: variables in capitals are set by the helper that a test loads.
 lint-shell:

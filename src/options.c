@@ -31,6 +31,7 @@ enum {
 	OPERAND_IS = 'l', /* ... and the option whose value it is */
 	LOG_BYTES = 256,  /* from here on options have no letter */
 	STATUS_SOCKET,
+	NO_SANDBOX,
 };
 
 /* One option; what its `take` has no use for is left out. */
@@ -280,6 +281,8 @@ static const struct row table[] = {
 	{ STATUS_SOCKET, "status-socket", "PATH", { "tell the status to all who connect to this", "Unix socket" },
 	  .take = take_path, FIELD(status_path) },
 	{ 'u', "user", "USER[:GROUP]", { "who to be instead of root, once it listens" }, .take = take_user },
+	{ NO_SANDBOX, "no-sandbox", NULL, { "do not confine workers and logger (seccomp)" },
+	  .take = take_flag, FIELD(sandbox), .flag = false },
 	{ 'q', "quiet", NULL, { "no start-up line" }, .take = take_flag, FIELD(quiet), .flag = true },
 	{ 'v', "verbose", NULL, { "a line for each connection closed" },
 	  .take = take_flag, FIELD(verbose), .flag = true },
@@ -296,7 +299,7 @@ static enum options_result show_help(const struct row *row, const char *value, s
 	puts("Usage: echod [-EhnPqvV] [-b SIZE] [-B SIZE] [-c N] [-C N] [-d TIME] [-f POLICY]\n"
 	     "             [-i TIME] [-l [ADDRESS:]PORT]... [-L WHAT] [-o FORM] [-s TIME]\n"
 	     "             [-u USER[:GROUP]] [-w N] [--log-bytes=SIZE]\n"
-	     "             [--status-socket=PATH] [[ADDRESS:]PORT]...\n"
+	     "             [--no-sandbox] [--status-socket=PATH] [[ADDRESS:]PORT]...\n"
 	     "A TCP echo server that writes everything it receives to standard output.\n"
 	     "[ADDRESS:]PORT says where to listen, with -l or without it.\n");
 	for (row = table; row < table + ROWS; row++) {
@@ -331,6 +334,7 @@ static void set_defaults(struct options *options)
 		.when_full = WHEN_FULL_DROP,
 		.drain_timeout_msecs = 10 * 1000,
 		.echo = true,
+		.sandbox = true,
 		.output = OUTPUT_TAGGED,
 		.log_bytes = UINT64_MAX,
 		.messages_in_log = outputs_are_one(),

@@ -68,6 +68,7 @@ struct options {
 	bool proxy_protocol;     /* each connection begins with a PROXY header */
 	bool skip_empty;         /* connections that send nothing are not in the log */
 	const char *status_path; /* where to listen for readers of the status, in argv; NULL: nowhere */
+	bool sandbox;            /* children are walled in: see common/sandbox.h */
 	bool quiet;
 	bool verbose;
 	bool messages_in_log; /* stderr is where the log goes: messages stand on lines of their own in it */

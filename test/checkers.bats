@@ -181,6 +181,31 @@ END
 	finds '127.0.0.1:5000 is not announced' '9,11d'
 }
 
+@test "escaped: a connection that the log need not mention may be missing, and nothing else of it may be wrong" {
+	FORM=escaped
+	cat >"$TMP/lines.sent" <<-'END'
+		seed 1 lines
+		127.0.0.1:5000 33 9 9
+		?127.0.0.1:5001 33 0 9
+	END
+	cat >"$TMP/log" <<'END'
+127.0.0.1:5000* connected to 127.0.0.1:7007
+127.0.0.1:5000: c33 l0 ;
+127.0.0.1:5000* closed: client_end, received 9, echoed 9, dropped 0
+END
+	passes
+	cat >>"$TMP/log" <<'END'
+127.0.0.1:5001* connected to 127.0.0.1:7007
+127.0.0.1:5001: c33 l0\
+127.0.0.1:5001* closed: client_reset, received 6, echoed 0, dropped 6
+END
+	passes
+	finds '127.0.0.1:5000 is not announced' '1,3d'
+	finds 'not what 127.0.0.1:5001 sent' '5s/l0/l1/'
+	finds 'the connection of 127.0.0.1:5001 does not end' '6d'
+	finds '127.0.0.1:5001 is not connected' '4d'
+}
+
 @test "escaped: of a server that was killed the log need not have its end" {
 	make_escaped
 	head -n 11 "$TMP/log" | head -c -2 >"$TMP/cut"

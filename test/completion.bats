@@ -39,6 +39,7 @@ in_synopsis() {
 		s/^\.Op Fl ([A-Za-z]+)$/\1/p
 		s/^\.O[op] Fl ([A-Za-z]) (Ar|Oo) .*$/\1/p
 		s/^\.Op Fl Fl ([a-z-]+) Ns = .*$/--\1=/p
+		s/^\.Op Fl Fl ([a-z-]+)$/--\1/p
 	}' "$FOLDER/man/echod.1" | sed -E '/^--/!s/./-&\n/g' | sed '/^$/d' | LC_ALL=C sort
 }
 

@@ -23,8 +23,7 @@ master close EINTR EIO
 worker epoll_wait EINTR EINVAL
 worker recvmsg ENOMEM ENOBUFS EINTR
 worker recvfrom ENOMEM ENOBUFS EINTR
-worker sendto ENOBUFS ENOMEM EINTR EAGAIN
-worker sendmsg ENOBUFS ENOMEM EINTR
+worker writev ENOBUFS ENOMEM EINTR EAGAIN
 worker write ENOMEM EINTR EIO ENOBUFS
 worker vmsplice ENOMEM EINTR EINVAL
 worker epoll_ctl ENOMEM ENOSPC
@@ -53,13 +52,15 @@ SPIN=1000 # failures in a second; twelve clients of a worker may each have one e
 # Those of which the suite takes a look at each time: WHO CALL ERROR once|lasting.
 IMPORTANT=(
 	"master poll ENOMEM once" "master poll EINVAL lasting" "master accept4 EPERM lasting"
-	"master accept4 EMFILE lasting" "worker recvfrom ENOMEM lasting" "worker sendto ENOBUFS once"
-	"worker sendmsg ENOBUFS once" "worker sendmsg ENOBUFS lasting" "worker write ENOMEM once"
+	"master accept4 EMFILE lasting" "worker recvfrom ENOMEM lasting" "worker writev ENOBUFS once"
+	"worker writev ENOBUFS lasting" "worker write ENOMEM once"
 	"worker write ENOMEM lasting" "worker recvmsg ENOMEM once" "adopter getsockopt ENOMEM once"
 	"adopter ioctl ENOMEM once" "adopter epoll_ctl ENOSPC once" "adopter epoll_ctl ENOMEM lasting"
 	"logger writev ENOMEM once" "logger writev ENOMEM lasting" "logger lseek EINVAL once"
 	"logger writev ENOSPC lasting" "logger writev EDQUOT once" "relay splice ENOSPC lasting"
 	"relay splice ENOMEM lasting" "relay ioctl ENOMEM once" "successor newfstatat ENOMEM once"
+	"master accept4 ECONNABORTED lasting" "worker epoll_wait EINVAL once" "logger read ENOMEM once"
+	"logger writev EINTR once" "relay splice EAGAIN once"
 )
 
 # Does it not last, by its nature, or end the log if it does, as the manual page says?
@@ -98,9 +99,10 @@ is_no_spin() {
 }
 
 # start_for WHO: a server, with its log in a file or through the relay; its process PROCESS is the one to fail.
+# A call that a tracer has fail is one of no number to the kernel, and a filter would end who makes it.
 start_for() {
 	[ "$1" != relay ] || log_through_a_pipe
-	start_echod --workers=1
+	start_echod --workers=1 --no-sandbox
 	case $1 in
 	master | adopter | successor) PROCESS=$PID ;;
 	worker) PROCESS=$(processes echod-worker) ;;
@@ -151,6 +153,7 @@ call_fails() {
 	await_log
 	"$CLIENT" logsplit "$LOG" "$TMP/swarm.sent" "$TMP/others.sent"
 	[ "$(grep -c . "$ERR")" -le 15 ]
+	run ! grep 'forbidden system call' "$ERR"
 }
 
 @test "calls that fail, once or for a second: the service lives, nothing is lost, and nothing spins" {

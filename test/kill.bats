@@ -109,15 +109,6 @@ start_lossy_swarm() {
 	[ -z "$(other_complaints)" ]
 }
 
-# The open descriptors of the server's processes, in an order that does not depend on who was replaced.
-sorted_descriptor_counts() {
-	descriptor_counts 2>/dev/null | sort
-}
-
-sorted_descriptor_counts_are() {
-	[ "$(sorted_descriptor_counts)" = "$1" ]
-}
-
 @test "short connections with kills and upgrades: no client sees an error, no slot and no descriptor is left" {
 	local before
 

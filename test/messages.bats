@@ -225,7 +225,7 @@ asked_and_told() {
 @test "a logger that is stopped: what finds no room in the pipe is written straight, and nothing else changes" {
 	local logger
 
-	start_together --workers=1 --output=plain
+	start_together --workers=1 --output=plain --when-full=pause
 	logger=$(processes echod-logger)
 	kill -STOP "$logger"
 	wait_until has_stopped "$logger"

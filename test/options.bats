@@ -290,6 +290,7 @@ accepted() {
 		V version
 	OPTIONS
 	grep -q -- '^      --log-bytes=' out
+	grep -q -- '^      --no-sandbox ' out
 	grep -q -- '^      --status-socket=' out
 	cp out long
 	echod -h

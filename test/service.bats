@@ -408,35 +408,47 @@ setting() {
 	sed -n "s/^$1=//p" "$UNITS/echod.service"
 }
 
-# calls_of GROUP...: the system calls of these groups of systemd's and of those in them.
+# calls_of NAME...: these system calls, and those of groups of systemd's and of those in them.
 calls_of() {
 	local group name
 
 	for group; do
+		if [[ $group != @* ]]; then
+			echo "$group"
+			continue
+		fi
 		systemd-analyze syscall-filter --no-pager "$group" | awk '/^ +[^ #]/ { print $1 }' | while read -r name; do
-			case $name in
-			@*) calls_of "$name" ;;
-			*) echo "$name" ;;
-			esac
+			calls_of "$name"
 		done
 	done
 }
 
 # What the unit lets the service call.
 permitted_calls() {
-	local permitted refused
+	local line
 
-	permitted=$(setting SystemCallFilter | grep -v '^~')
-	refused=$(setting SystemCallFilter | sed -n 's/^~//p')
-	# shellcheck disable=SC2086 # a word for each group
-	sort -u <(calls_of $permitted) | comm -23 - <(calls_of $refused | sort -u)
+	: >"$TMP/so_far"
+	while read -r line; do
+		# shellcheck disable=SC2086 # a word for each group
+		calls_of ${line#"~"} | sort -u >"$TMP/these"
+		case $line in
+		"~"*) comm -23 "$TMP/so_far" "$TMP/these" ;;
+		*) sort -u "$TMP/so_far" "$TMP/these" ;;
+		esac >"$TMP/now"
+		mv "$TMP/now" "$TMP/so_far"
+	done < <(setting SystemCallFilter)
+	cat "$TMP/so_far"
 }
 
 # The unit's command line, with the environment and the priority of the unit, leads a life with all that happens; what
 # its processes call is in $TMP/called.
 run_as_the_unit() {
-	local command
+	local command environment
 
+	environment=$(setting Environment)
+	if is_to_be_seen; then
+		environment+=' --no-sandbox'
+	fi
 	on_a_copy
 	mkdir "$TMP/logs" "$TMP/run"
 	[ "$(setting CPUSchedulingPolicy)" = batch ]
@@ -444,10 +456,10 @@ run_as_the_unit() {
 	handed_sockets -- 127.0.0.1:0
 	told_at "$TMP/notify"
 	# LeakSanitizer cannot do its work in a traced process.
-	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "RUNTIME_DIRECTORY=$TMP/run" "$(setting Environment)" WATCHDOG_USEC=100000 \
+	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "RUNTIME_DIRECTORY=$TMP/run" "$environment" WATCHDOG_USEC=100000 \
 		ASAN_OPTIONS=detect_leaks=0 chrt --batch 0 strace -D -f -qq -o "$TMP/trace"
 	ECHOD=/bin/sh
-	start_echod -c "$command"
+	WALLED=1 start_echod -c "$command"
 	others_are_served -n 25 -m "$TMP/others.sent"
 	upgrade_echod "$(processes echod-worker | wc -l)"
 	kill -KILL "$(processes echod-logger)" "$(processes echod-worker | head -n 1)"

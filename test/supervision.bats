@@ -16,6 +16,7 @@ damage() {
 	open_client damaged socat - "TCP4:127.0.0.1:$PORT"
 	feed damaged $'hello\n'
 	wait_until got damaged $'hello\n'
+	wait_until has_accepted 1
 	peer=$(peer 1)
 	start_swarm streams -n 4 -z -w 500000 -k 4000
 	"$CLIENT" parts spoil "$PID" "$peer" "$counter" "${1#*:}"

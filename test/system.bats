@@ -74,6 +74,23 @@ serves_and_stops() {
 	done
 }
 
+# The test sees the server in its own /proc, the server sees none.
+@test "close_range and /proc that are missing: no process has a descriptor more" {
+	local bare counts
+
+	bare=(unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' sh)
+	needs "the right to mount" "${bare[@]}" true
+	through "${bare[@]}"
+	start_echod --workers=1
+	counts=$(descriptor_counts)
+	stop_echod
+	without close_range ENOSYS
+	through "${bare[@]}" "${RUNNER[@]}"
+	start_echod --workers=1
+	descriptor_counts_are "$counts"
+	serves_and_stops
+}
+
 @test "close_range that is missing: no process tries more descriptors than there are" {
 	local most
 
@@ -87,8 +104,9 @@ serves_and_stops() {
 	[ "$(grep -c 'close(' "$TMP/calls")" -lt 1000 ]
 }
 
+# The first of each process is for its name.
 @test "prctl that is refused: no process has its name, and all is well" {
-	without prctl EPERM
+	without prctl EPERM:when=1
 	start_echod --workers=2
 	serves_and_stops
 }
@@ -145,6 +163,42 @@ limited() {
 	limited --fsize=100000
 	launch_echod --workers=2
 	fails 'echod: a limit on file size (ulimit -f) of 100000 bytes is too low for .*: it allows 0 clients'
+	limited --nofile=64:64
+	launch_echod --workers=60
+	fails 'echod: a limit of 64 open files is too low for 60 workers'
+}
+
+@test "buffers for which there are not addresses enough: status 1, and how many and how large" {
+	launch_echod --workers=2 --buffer=1024G --buffer-total=1024G --max-clients=512
+	fails 'echod: --buffer=1099511627776: so much for each of 512 clients cannot be addressed'
+}
+
+# Holds as many pipes as a user without rights may have at their usual size; the next are of a page or two (pipe(7)).
+hold_pipes() {
+	mkdir "$TMP/fifos"
+	# shellcheck disable=SC2016 # for the shell that is called
+	open_client pipes bash -euc '
+		ulimit -n "$(ulimit -H -n)"
+		mkfifo $(seq -f "$1/%g" $(($(cat /proc/sys/fs/pipe-user-pages-soft) / 16 + 1)))
+		for fifo in "$1"/*; do exec {fd}<>"$fifo"; done
+		echo all held
+		read -r _' bash "$TMP/fifos"
+	wait_until says pipes 'all held'
+}
+
+@test "a user who has many pipes already: the server's are small, and its log is exact all the same" {
+	[ "$(id -u)" -ne 0 ] || through setpriv --bounding-set=-sys_resource,-sys_admin
+	hold_pipes
+	log_through_a_pipe
+	start_echod --workers=1 --output=hex
+	# Even a few records are more in hex than such a pipe takes.
+	start_swarm streams -n 4 -c 300 -w 65536
+	kill_at_random 5 -i 50 -t echod-logger
+	await_swarm streams
+	stop_echod
+	await_log
+	splits hex streams
+	end_input pipes
 }
 
 @test "an upgrade without room for what it needs: one line says so, and the running program goes on" {

@@ -175,7 +175,7 @@ keep_the_time() {
 	local opened closed
 
 	on_a_copy
-	start_echod --workers=1 --output=json --idle-timeout=4s
+	start_echod --workers=1 --output=json --idle-timeout=10s
 	connect_silently 1
 	wait_until has_lines 2
 	upgrade_echod 1
@@ -189,7 +189,7 @@ keep_the_time() {
 	mapfile -t opened < <(times_of open)
 	mapfile -t closed < <(times_of close)
 	[ "$((closed[1] - closed[0]))" -ge "$(((opened[1] - opened[0]) / 2))" ]
-	[ "$(least 'select(.event.action == "close") | .event.duration')" -ge 4000000000 ]
+	[ "$(least 'select(.event.action == "close") | .event.duration')" -ge 10000000000 ]
 }
 
 @test "idle: a killed worker's successor and an upgrade go on with the time, and give no new one" {
@@ -252,7 +252,7 @@ close_by_what_was_not_counted() {
 # One client's bytes, and another one's end, wait while the log stalls; a third, which does not read, tells the time.
 spare_those_the_log_holds_up() {
 	stall_stdout
-	start_echod --workers=1 --output=escaped --idle-timeout=1s --stall-timeout=3s --verbose
+	start_echod --workers=1 --output=escaped --idle-timeout=4s --stall-timeout=8s --verbose
 	open_client clock "$CLIENT" stuck -b 300000 -w 536 "127.0.0.1:$PORT"
 	wait_until says clock '^sent '
 	open_client flood "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
@@ -263,7 +263,7 @@ spare_those_the_log_holds_up() {
 	end_input waiting
 	open_client ending nc -N 127.0.0.1 "$PORT"
 	end_input ending
-	wait_until reported 'echod: .*: stalled for 3 s, closing'
+	wait_until reported 'echod: .*: stalled for 8 s, closing'
 	run ! grep ': idle for ' "$ERR"
 	[ ! -s "$TMP/waiting.out" ]
 	read_on cat
@@ -308,7 +308,7 @@ spare_those_that_are_paused() {
 spare_whom_a_stopped_worker_did_not_see() {
 	local worker
 
-	start_echod --workers=2 --output=escaped --idle-timeout=3s
+	start_echod --workers=2 --output=escaped --idle-timeout=10s
 	open_client holding "$CLIENT" hold -n 800 "127.0.0.1:$PORT"
 	wait_until says holding holding
 	worker=$(processes echod-worker | head -n 1)
@@ -338,7 +338,7 @@ spent() {
 look_at_thousands() {
 	local worker before after
 
-	start_echod --workers=1 --output=escaped --idle-timeout=3s --stall-timeout=1s
+	start_echod --workers=1 --output=escaped --idle-timeout=10s --stall-timeout=1s
 	worker=$(processes echod-worker)
 	open_client holding "$CLIENT" hold -n 2000 "127.0.0.1:$PORT"
 	wait_until says holding holding

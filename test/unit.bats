@@ -27,8 +27,12 @@ unit() {
 	unit wheel
 }
 
-@test "records: none crosses a block, whole, partial and wrong ones are told apart" {
+@test "records: none crosses a block, and a seal is of one connection and peer" {
 	unit record
+}
+
+@test "what is a record and what is not: the others' come out whole, whatever a worker writes around and into them" {
+	unit sieve
 }
 
 @test "PROXY headers: each at every length, whom it names, and what is none" {
@@ -43,12 +47,30 @@ unit() {
 	unit forms
 }
 
+@test "marks: found wherever they begin and end, and nothing else is" {
+	unit mark
+}
+
 @test "SipHash: what the reference implementation gives" {
 	unit siphash
 }
 
 @test "the census: each network's connections, whatever comes, moves and goes" {
 	unit census
+}
+
+@test "the filters on system calls: every call that there is, and each argument that matters" {
+	unit sandbox
+}
+
+@test "the fuzzers' seeds: nothing comes of them that must not" {
+	local seeds count=0
+
+	for seeds in "$BATS_TEST_DIRNAME"/fuzz/seeds/*; do
+		"$TEST_PROGRAMS/fuzz/$(basename "$seeds")" "$seeds"/*
+		count=$((count + 1))
+	done
+	[ "$count" -eq "$(find "$BATS_TEST_DIRNAME/fuzz" -name '*.c' ! -name replay.c | wc -l)" ]
 }
 
 @test "no unit test is left out here" {

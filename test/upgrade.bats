@@ -304,3 +304,37 @@ refuse_what_is() {
 no_other_children() {
 	[ "$(children)" = "$1" ]
 }
+
+@test "no process to try the new program in: one line says so, and the next upgrade goes well" {
+	needs_tracing
+	on_a_copy
+	start_echod --workers=1
+	open_client idle "$CLIENT" hold "127.0.0.1:$PORT"
+	wait_until says idle holding
+	attach "$PID" -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: cannot start a process: Resource temporarily unavailable'
+	detach
+	[ "$(complaints | wc -l)" -eq 1 ]
+	upgrade_echod 1
+	await_client idle
+	others_are_served
+	stop_echod
+}
+
+@test "USR2 when it is told to end: no upgrade, it says so, and it ends as it would have" {
+	start_echod --workers=1
+	open_client last socat - "TCP4:127.0.0.1:$PORT"
+	feed last hello
+	wait_until got last hello
+	# What nobody lets go on cannot end before the second signal comes.
+	kill -STOP "$(processes echod-worker)"
+	signal_echod TERM
+	wait_until is_deaf
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: not now'
+	kill -CONT "$(processes echod-worker)"
+	await_client last
+	await_echod 0
+	[ "$(complaints | wc -l)" -eq 1 ]
+}

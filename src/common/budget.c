@@ -6,12 +6,29 @@ size_t budget_bytes(uint32_t workers)
 	return sizeof(struct budget) + workers * sizeof(struct budget_account);
 }
 
+int budget_protect(const struct memory *memory, uint32_t worker)
+{
+	size_t own = budget_bytes(worker);
+	size_t next = budget_bytes(worker + 1);
+
+	if (memory_protect(memory, 0, own) != 0)
+		return -1;
+	return next == memory->bytes ? 0 : memory_protect(memory, next, memory->bytes - next);
+}
+
+uint64_t budget_held(const struct budget *budget, uint32_t worker)
+{
+	uint64_t held = atomic_load(&budget->accounts[worker].held);
+
+	return held < budget->total_bytes ? held : budget->total_bytes;
+}
+
 static uint64_t held_by_all(const struct budget *budget)
 {
 	uint64_t held = 0;
 
 	for (uint32_t i = 0; i < budget->workers; i++)
-		held += atomic_load(&budget->accounts[i].held);
+		held += budget_held(budget, i);
 	return held;
 }
 
@@ -26,6 +43,8 @@ uint64_t budget_take(struct budget *budget, uint32_t worker, uint64_t wanted, ui
 	uint64_t left = held < budget->total_bytes ? budget->total_bytes - held : 0;
 	uint64_t taken = wanted <= left ? wanted : left / unit * unit;
 
+	if (taken == 0)
+		return 0;
 	budget_take_anyway(budget, worker, taken);
 	if (held_by_all(budget) <= budget->total_bytes)
 		return taken;

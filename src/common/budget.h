@@ -4,6 +4,8 @@
  * Every worker keeps its own account where all can read it. It books first and looks at the sum
  * afterwards, so that two who book at once may both be refused but never both be served beyond the
  * total. A worker's account is the sum over its slots, so its successor can count it anew.
+ *
+ * No worker can write but in its own account. If that says what is not so, the master finds out (master/audit.h).
  */
 #ifndef ECHOD_BUDGET_H
 #define ECHOD_BUDGET_H
@@ -12,18 +14,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/memory.h"
+
 struct budget_account {
-	_Alignas(64) _Atomic uint64_t held; /* bytes; written by its worker alone */
+	_Atomic uint64_t held; /* bytes; written by its worker alone */
+	uint8_t wall[MEMORY_WALL_BYTES - sizeof(uint64_t)];
 };
 
 struct budget {
 	uint64_t total_bytes; /* master */
 	uint32_t workers;     /* accounts; master */
+	uint8_t wall[MEMORY_WALL_BYTES - sizeof(uint64_t) - 2 * sizeof(uint32_t)];
 	struct budget_account accounts[];
 };
 
+_Static_assert(sizeof(struct budget) == MEMORY_WALL_BYTES &&
+		       sizeof(struct budget_account) == MEMORY_WALL_BYTES,
+	       "each lies behind walls of its own");
+
 /* The size of a budget for so many workers. */
 size_t budget_bytes(uint32_t workers);
+
+/* Has this process, a worker, only read all but its own account from now on: memory_protect(). -1 with errno. */
+int budget_protect(const struct memory *memory, uint32_t worker);
+
+/* What a worker has taken, as it says, but no more than the total. */
+uint64_t budget_held(const struct budget *budget, uint32_t worker);
 
 /*
  * Takes memory for a worker: `wanted` bytes, or as many whole `unit`s as are left of the total if

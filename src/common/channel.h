@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "common/diag.h"
+
 enum channel_type {
 	CHANNEL_READY = 1, /* child to master: it serves */
 	CHANNEL_CLIENT,    /* master to worker: adopt the connection of slots[0]; carries its descriptor */
@@ -16,16 +18,26 @@ enum channel_type {
 	CHANNEL_DONE,      /* worker to master: these slots are done */
 	CHANNEL_REFUSED,   /* worker to master: the descriptor of slots[0] did not fit; send it again later */
 	CHANNEL_KNOWN,     /* worker to master: who slots[0] is is known; send it again if it may stay */
+	CHANNEL_TEXT,      /* worker to master: say this (common/message.h) */
+	CHANNEL_FORBIDDEN, /* child to master: it ends, having called the system by number slots[0] (sandbox.h) */
 };
 
-enum { CHANNEL_SLOTS_MAX = 60 };
+enum { CHANNEL_SLOTS_MAX = 60, CHANNEL_TEXT_BYTES = DIAG_LINE_BYTES };
 
 struct channel_message {
-	uint32_t type;                     /* enum channel_type */
-	uint32_t count;                    /* slots that are set */
-	uint64_t deadline_at;              /* CHANNEL_DRAIN (clock.h) */
-	uint32_t slots[CHANNEL_SLOTS_MAX]; /* index in the worker's part */
+	uint32_t type;  /* enum channel_type */
+	uint32_t count; /* slots, or bytes of the text, that are set */
+	union {
+		uint64_t deadline_at; /* CHANNEL_DRAIN (clock.h) */
+		uint64_t about;       /* CHANNEL_TEXT: the slot, or CHANNEL_NOBODY if it is about none */
+	};
+	union {
+		uint32_t slots[CHANNEL_SLOTS_MAX]; /* index in the worker's part */
+		char text[CHANNEL_TEXT_BYTES];     /* a line with its newline */
+	};
 };
+
+#define CHANNEL_NOBODY UINT64_MAX
 
 /* Makes a pair of non-blocking ends; -1 with errno of socketpair(2). */
 int channel_open(int ends[2]);
@@ -51,7 +63,7 @@ enum channel_result {
 
 /*
  * Takes the next message. A descriptor for which the caller's table has no room is lost
- * (MSG_CTRUNC, unix(7)): the message then comes with *passed_fd at -1.
+ * (MSG_CTRUNC, unix(7)): the message then comes with *passed_fd at -1. With NULL for passed_fd none is taken.
  */
 enum channel_result channel_receive(int channel_fd, struct channel_message *message, int *passed_fd);
 

@@ -2,6 +2,7 @@
 #include "common/memory.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@ static int map(struct memory *memory, int fd, size_t bytes)
 		return -1;
 	/* A core dump would touch every page of it, and so have the system supply them: terabytes. */
 	(void)madvise(base, bytes, MADV_DONTDUMP);
+	/* What is taken is counted in pages, and given back so. */
+	(void)madvise(base, bytes, MADV_NOHUGEPAGE);
 	*memory = (struct memory){ .base = base, .bytes = bytes, .fd = fd };
 	return 0;
 }
@@ -44,6 +47,18 @@ int memory_attach(struct memory *memory, int fd, size_t bytes)
 		return -1;
 	}
 	return map(memory, fd, bytes);
+}
+
+int memory_protect(const struct memory *memory, size_t from, size_t bytes)
+{
+	void *place = (uint8_t *)memory->base + from;
+
+	/* Shared, it could be made a hole: for that a mapping need not be writable, but one that might be (madvise(2)). */
+	if (mmap(place, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, memory->fd, (off_t)from) ==
+	    MAP_FAILED)
+		return -1;
+	(void)madvise(place, bytes, MADV_DONTDUMP);
+	return 0;
 }
 
 void memory_release(struct memory *memory)

@@ -1,11 +1,20 @@
-/* Records: their layout on the pipe; workers write them, the logger reads them. See record.h. */
+/* Records: their layout on the pipe, and their seals; every process. See record.h. */
 #include "common/record.h"
 
 #include <string.h>
 
+#include "common/mark.h"
+#include "common/siphash.h"
+
+/* For each type how much of the payload is the reader's, at its end. */
+static const uint16_t reader_bytes[RECORD_TYPES] = {
+	[RECORD_LOST] = sizeof(struct record_lost) - offsetof(struct record_lost, had),
+	[RECORD_CLOSE] = sizeof(struct record_close) - offsetof(struct record_close, lost),
+};
+
 size_t record_fit(size_t left, size_t wanted)
 {
-	size_t room = left - sizeof(struct record);
+	size_t room = left - sizeof(struct record) - RECORD_TAIL_BYTES;
 
 	room -= room % RECORD_LINE_BYTES;
 	return wanted < room ? wanted : room;
@@ -15,7 +24,7 @@ size_t record_padding(size_t left, size_t length)
 {
 	size_t behind = left - sizeof(struct record) - length;
 
-	return behind < sizeof(struct record) + RECORD_NOTE_MAX_BYTES ? behind : 0;
+	return behind < RECORD_TAIL_BYTES + RECORD_LEAST_BYTES ? behind : RECORD_TAIL_BYTES;
 }
 
 size_t record_bytes(const struct record *record)
@@ -23,34 +32,48 @@ size_t record_bytes(const struct record *record)
 	return sizeof(*record) + record->length + record->padding;
 }
 
-static bool is_sound(const struct record *record)
+uint64_t record_seal(const uint64_t key[2], uint32_t slot, uint32_t generation, const struct address *peer)
 {
-	switch (record->type) {
-	case RECORD_OPEN:
-		return record->length == 0 || record->length == sizeof(struct record_open);
-	case RECORD_DATA:
-		return record->length > 0 && record->length <= RECORD_PAYLOAD_MAX_BYTES;
-	case RECORD_LOST:
-		return record->length == sizeof(struct record_lost);
-	case RECORD_CLOSE:
-		return record->length == sizeof(struct record_close);
-	case RECORD_START:
-		return record->length == sizeof(uint32_t);
-	case RECORD_STOP:
-		return record->length == 0;
-	case RECORD_MESSAGE:
-		return record->length > 0 && record->length <= RECORD_MESSAGE_MAX_BYTES;
-	default:
-		return false;
+	uint64_t words[4] = { (uint64_t)slot << 32 | generation };
+
+	if (peer != NULL) {
+		memcpy(words + 1, peer->ip, sizeof(peer->ip));
+		words[3] = peer->port;
 	}
+	return siphash(key, words, sizeof(words) / sizeof(words[0])) | UINT64_C(0x0100000000000001);
 }
 
-enum record_find record_find(struct record *record, const uint8_t *at, size_t available, uint64_t key)
+uint64_t record_check(const uint8_t *at, const struct record *record)
 {
-	if (available < sizeof(*record))
-		return available == 0 ? RECORD_NONE : RECORD_PARTIAL;
-	memcpy(record, at, sizeof(*record));
-	if (record->key != key || !is_sound(record))
-		return RECORD_NONE;
-	return record_bytes(record) <= available ? RECORD_WHOLE : RECORD_PARTIAL;
+	uint64_t key[2] = { record->seal, RECORD_MARK };
+	uint64_t words[RECORD_BLOCK_BYTES / sizeof(uint64_t)];
+	size_t bytes = sizeof(*record) - RECORD_MARK_BYTES + record->length - reader_bytes[record->type];
+	size_t count = (bytes + sizeof(words[0]) - 1) / sizeof(words[0]);
+
+	words[count - 1] = 0;
+	memcpy(words, at + RECORD_MARK_BYTES, bytes);
+	return siphash(key, words, count) | 1;
+}
+
+uint64_t record_check_of(const uint8_t *at, const struct record *record)
+{
+	uint64_t check;
+
+	memcpy(&check, at + sizeof(*record) + record->length, sizeof(check));
+	return check;
+}
+
+void record_complete(uint8_t *at)
+{
+	struct record record;
+	size_t end;
+
+	memcpy(&record, at, sizeof(record));
+	end = sizeof(record) + record.length;
+	memset(at + end, 0, record.padding);
+	if (mark_find(at, RECORD_MARK_BYTES, end) < end) {
+		uint64_t check = record_check(at, &record);
+
+		memcpy(at + end, &check, sizeof(check));
+	}
 }

@@ -35,17 +35,24 @@ size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes)
 	return start + slot_count * whole_pages(ring_bytes);
 }
 
-void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint64_t ring_bytes, uint64_t key)
+void part_init(struct part *part, uint32_t number, uint32_t slot_count, uint64_t ring_bytes)
 {
-	part->first_slot = first_slot;
-	part->slot_count = slot_count;
-	part->ring_bytes = ring_bytes;
-	part->ring_stride = whole_pages(ring_bytes);
-	part->blocks_at = blocks_at(slot_count);
-	part->rings_at = rings_at(slot_count);
+	part->plan = (struct part_plan){
+		.number = number,
+		.first_slot = number * slot_count,
+		.slot_count = slot_count,
+		.ring_bytes = ring_bytes,
+		.ring_stride = whole_pages(ring_bytes),
+		.blocks_at = blocks_at(slot_count),
+		.rings_at = rings_at(slot_count),
+	};
 	commit(&part->batch.in_hand.slot, PART_NOBODY);
-	part->key = key;
 	commit(&part->adopting, PART_NOBODY);
+}
+
+int part_protect(const struct memory *memory)
+{
+	return memory_protect(memory, 0, MEMORY_WALL_BYTES);
 }
 
 uint32_t part_in_hand(const struct part *part, uint32_t slot_count)
@@ -64,7 +71,7 @@ uint8_t *part_block(struct part *part, uint64_t position)
 {
 	uint64_t block = position / RECORD_BLOCK_BYTES % BATCH_RING_BLOCKS;
 
-	return (uint8_t *)part + part->blocks_at + block * RECORD_BLOCK_BYTES;
+	return (uint8_t *)part + part->plan.blocks_at + block * RECORD_BLOCK_BYTES;
 }
 
 struct ring slot_ring(struct part *part, struct slot *slot)
@@ -72,8 +79,8 @@ struct ring slot_ring(struct part *part, struct slot *slot)
 	uint64_t index = (uint64_t)(slot - part->slots);
 
 	return (struct ring){
-		.bytes = (uint8_t *)part + part->rings_at + index * part->ring_stride,
-		.capacity = part->ring_bytes,
+		.bytes = (uint8_t *)part + part->plan.rings_at + index * part->plan.ring_stride,
+		.capacity = part->plan.ring_bytes,
 		.base = committed(&slot->ring_base),
 	};
 }
@@ -140,7 +147,7 @@ bool slot_ring_is_sound(struct part *part, struct slot *slot)
 	uint64_t sent = committed(&slot->sent);
 	uint64_t backlog = slot_backlog(slot);
 
-	if (held > part->ring_stride || held != whole_pages(held))
+	if (held > part->plan.ring_stride || held != whole_pages(held))
 		return false;
 	return backlog == 0 || slot_has(slot, SLOT_BROKEN) ||
 	       (backlog <= ring.capacity && ring.base <= sent && ring_reach(&ring, sent + backlog) <= held);

@@ -6,6 +6,10 @@
  * all parts, a worker only its own. What a worker knows of its connections lies here and in the
  * kernel's sockets, nowhere else, so that a successor can go on where it was killed.
  *
+ * A worker may have been taken over and have written anything here but where it cannot write. Its successor and the
+ * master take nothing for granted: what does not make sense costs the connections it is about, and with the next
+ * connection of a slot all of it is made anew.
+ *
  * A worker commits what it does by one counter at a time (common/commit.h), and the kernel tells what
  * a system call did that was not yet counted (worker/recover.h).
  *
@@ -25,6 +29,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/memory.h"
 #include "common/record.h"
 #include "common/ring.h"
 
@@ -71,6 +76,7 @@ struct slot {
 		moved_at;       /* when the echo last moved: see worker/timeouts.h; worker, with a timeout */
 	_Atomic uint64_t acked; /* bytes of the echo its peer had acknowledged when last asked; worker */
 	uint64_t opened_at_usecs; /* clock_usecs() when it was accepted; master */
+	uint64_t seal;            /* of its records; master */
 	_Atomic uint32_t state;   /* enum slot_state */
 	_Atomic uint32_t flags;   /* enum slot_flag; worker */
 	uint32_t generation;      /* how many connections this slot has had; master */
@@ -116,17 +122,23 @@ struct batch {
 	struct chunk in_hand;
 };
 
+/* What a part is like; its worker cannot change it. */
+struct part_plan {
+	uint32_t number;        /* which worker's this is */
+	uint32_t first_slot;    /* number of this part's first slot in the log's records */
+	uint32_t slot_count;    /* at least 1 */
+	_Atomic uint32_t reach; /* one more than the highest slot ever used */
+	uint64_t ring_bytes;    /* capacity of one ring */
+	uint64_t ring_stride;   /* from one ring to the next, whole pages */
+	uint64_t blocks_at;     /* of the batch's blocks, from the start of the part */
+	uint64_t rings_at;      /* of the first ring, from the start of the part */
+};
+
 struct part {
-	uint32_t first_slot;       /* number of this part's first slot in the log's records; master */
-	uint32_t slot_count;       /* master */
-	uint64_t ring_bytes;       /* capacity of one ring; master */
-	uint64_t ring_stride;      /* from one ring to the next, whole pages; master */
-	uint64_t rings_at;         /* of the first ring, from the start of the part; master */
-	uint64_t key;              /* of the records; master */
-	_Atomic uint32_t reach;    /* one more than the highest slot ever used; master */
+	struct part_plan plan; /* master */
+	uint8_t wall[MEMORY_WALL_BYTES - sizeof(struct part_plan)];
 	_Atomic uint32_t adopting; /* the slot being adopted, or PART_NOBODY; worker */
 	_Atomic uint32_t taken;    /* messages about connections that this worker has dealt with; worker */
-	uint64_t blocks_at;        /* of the batch's blocks, from the start of the part; master */
 	struct batch batch;        /* worker */
 	struct slot slots[];
 };
@@ -134,9 +146,11 @@ struct part {
 /* The size of a part in bytes; 0 if it could not be addressed. */
 size_t part_bytes(uint32_t slot_count, uint64_t ring_bytes);
 
-/* Describes a part to its users; the memory is zero and part_bytes() long. */
-void part_init(struct part *part, uint32_t first_slot, uint32_t slot_count, uint64_t ring_bytes,
-	       uint64_t key);
+/* Describes a part, that of a worker, to its users; the memory is zero and part_bytes() long. */
+void part_init(struct part *part, uint32_t number, uint32_t slot_count, uint64_t ring_bytes);
+
+/* Has this process, the worker, only read the plan from now on: memory_protect(). -1 with errno. */
+int part_protect(const struct memory *memory);
 
 /*
  * The slot of the chunk in hand, whose receiving or echoing the worker did not finish; PART_NOBODY

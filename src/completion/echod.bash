@@ -3,7 +3,7 @@
 
 # Letters, and names, of which those that want a value end in "=".
 _echod_options='-b -B -c -C -d -E -f -h -i -l -L -n -o -P -q -s -u -v -V -w --buffer= --buffer-total= --drain-timeout=
-	--help --idle-timeout= --listen= --log-bytes= --max-clients= --max-per-address= --no-echo --output= --proxy-protocol
+	--help --idle-timeout= --listen= --log-bytes= --max-clients= --max-per-address= --no-echo --no-sandbox --output= --proxy-protocol
 	--quiet --skip-empty --stall-timeout= --status-socket= --user= --verbose --version --when-full= --when-log-stalls=
 	--workers='
 

@@ -1,9 +1,11 @@
-/* From records to decisions; run by the logger. See decide.h. */
+/* From bytes to decisions; run by the logger. See decide.h. */
 #include "logger/decide.h"
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/commit.h"
+#include "common/diag.h"
 #include "common/record.h"
 #include "logger/verdict.h"
 
@@ -61,7 +63,7 @@ static void advance_source(struct source *source, const struct form *form, const
 		struct record_lost lost = form_lost_note(payload);
 
 		source->lost = lost.before + form_lost_bytes(&lost);
-	} else if (record->type == RECORD_OPEN) {
+	} else if (record->generation != source->generation) {
 		source->lost = 0;
 	}
 	source->next = end_of(record, payload);
@@ -71,24 +73,21 @@ static void advance_source(struct source *source, const struct form *form, const
 		form_hold(record, payload, source->held);
 }
 
-static void decide(struct desk *desk, const struct form *form, uint8_t *at, struct record *record)
+/* Writes the decision into the record's header. */
+static void decide(struct desk *desk, const struct form *form, uint8_t *payload, struct record *record)
 {
-	const struct source *source = &desk->sources[record->slot];
-	uint8_t *payload = at + sizeof(*record);
+	static const struct source nothing_yet;
+	const struct source *source = record_is_of_server(record) ? NULL : &desk->sources[record->slot];
 
-	record->skip = 0;
-	memset(record->held, 0, sizeof(record->held));
+	record->seal = 0;
 	record->sequence = (uint16_t)(desk->text.sequence - committed(&desk->buffer_sequence));
-	if (!record_is_of_server(record) && !is_news_of(source, record, payload)) {
+	if (source != NULL && !is_news_of(source, record, payload)) {
 		record->verdict = VERDICT_REPEATED;
-	} else {
-		record->verdict = form->verdict(&desk->text, record);
-		if (!record_is_of_server(record) && record->generation == source->generation)
-			add_past(source, record, payload);
+		return;
 	}
-	record->verdict |= VERDICT_DECIDED;
-	verdict_write(at, record);
-	fault_point("decide");
+	record->verdict = form->verdict(&desk->text, record);
+	if (source != NULL)
+		add_past(record->generation == source->generation ? source : &nothing_yet, record, payload);
 }
 
 /* The state after a record that was decided; carrying it out twice does no harm. */
@@ -104,31 +103,102 @@ static void advance(struct desk *desk, const struct form *form, const struct rec
 	form->advance(desk, &desk->text, record, payload);
 }
 
-bool decide_all(struct desk *desk, const struct decider *decider)
+/* ---- the buffer ---- */
+
+/* Was the record at this place decided, and perhaps not all of that carried out? */
+static bool has_decision(const struct desk *desk, uint32_t at)
+{
+	return committed(&desk->decision_at) == at + 1;
+}
+
+/* Clears bytes that are no records, so that nobody takes them for some later. */
+static void pass_over(struct desk *desk, struct decider *decider, size_t count)
+{
+	uint32_t decided = desk_decided(desk);
+
+	memset(desk->buffer + decided, 0, count);
+	desk_mark(desk, decided + (uint32_t)count, desk_filled(desk));
+	decider->passed_over += count;
+}
+
+/* Decides the record at the end of what was decided, of which this is the header. */
+static void work_on(struct desk *desk, const struct form *form, struct record *record)
+{
+	uint32_t decided = desk_decided(desk);
+	uint8_t *at = desk->buffer + decided;
+	uint8_t *payload = at + sizeof(*record);
+
+	if (!has_decision(desk, decided)) {
+		decide(desk, form, payload, record);
+		commit(&desk->decision, record->seal);
+		commit_at("decide", &desk->decision_at, decided + 1);
+	}
+	record->seal = committed(&desk->decision);
+	advance(desk, form, record, payload);
+	fault_point("advance");
+	memcpy(at + offsetof(struct record, seal), &record->seal, sizeof(record->seal));
+	fault_point("decided");
+	desk_mark(desk, decided + (uint32_t)record_bytes(record), desk_filled(desk));
+}
+
+static void report(struct decider *decider)
+{
+	if (decider->passed_over == 0 || !clock_reached(decider->tell_at))
+		return;
+	diag_seldom(&decider->tell_at, "logger: %ju bytes from the pipe are no records, passed over",
+		    (uintmax_t)decider->passed_over);
+	decider->passed_over = 0;
+}
+
+void decide_all(struct desk *desk, struct decider *decider)
 {
 	uint32_t filled = desk_filled(desk);
+	uint32_t decided;
+
+	while ((decided = desk_decided(desk)) < filled) {
+		struct record record;
+		size_t before = 0;
+
+		if (has_decision(desk, decided))
+			memcpy(&record, desk->buffer + decided, sizeof(record));
+		else
+			before = sieve_find(&decider->sieve, desk->buffer + decided, filled - decided,
+					    &record);
+		if (before > 0) {
+			pass_over(desk, decider, before);
+			continue;
+		}
+		if (record_check_of(desk->buffer + decided, &record) != 0)
+			commit(&desk->dirty, filled);
+		work_on(desk, decider->form, &record);
+	}
+	report(decider);
+}
+
+uint32_t decided_find(const struct desk *desk, uint32_t at, struct record *record)
+{
+	uint32_t decided = desk_decided(desk);
+	const uint8_t *found = memchr(desk->buffer + at, RECORD_MARK_BYTE, decided - at);
+
+	if (found == NULL)
+		return decided;
+	memcpy(record, found, sizeof(*record));
+	return (uint32_t)(found - desk->buffer);
+}
+
+void decide_find_uncounted(struct desk *desk, struct sieve *sieve)
+{
+	uint32_t filled = desk_filled(desk);
+	size_t at = filled;
+	struct record record;
 
 	for (;;) {
-		uint32_t decided = desk_decided(desk);
-		uint8_t *at = desk->buffer + decided;
-		struct record record;
-
-		if (decided == filled)
-			return true;
-		switch (record_find(&record, at, filled - decided, decider->key)) {
-		case RECORD_WHOLE:
-			if (record.slot >= decider->slots)
-				return false;
-			if (!(record.verdict & VERDICT_DECIDED))
-				decide(desk, decider->form, at, &record);
-			advance(desk, decider->form, &record, at + sizeof(record));
-			fault_point("advance");
-			desk_mark(desk, decided + (uint32_t)record_bytes(&record), filled);
+		at += sieve_find(sieve, desk->buffer + at, DESK_BUFFER_BYTES - at, &record);
+		if (at == DESK_BUFFER_BYTES)
 			break;
-		case RECORD_PARTIAL:
-			return true;
-		case RECORD_NONE:
-			return false;
-		}
+		at += record_bytes(&record);
+		filled = (uint32_t)at;
 	}
+	sieve_forgive(sieve); /* or they would be liars before they have lied */
+	desk_mark(desk, desk_decided(desk), filled);
 }

@@ -1,10 +1,10 @@
 /*
  * What the logger knows, in shared memory: a killed logger's successor sits down at the same desk.
  *
- * Records are read from the pipe into the buffer. First each is decided: the decision is written
- * into the record, then the logger's state changes as the decision says, then `decided` moves on; a
- * successor that finds a decision in the record it stands at carries it out again, to the same
- * effect. Then what was decided is written out, and `written` counts the bytes.
+ * Bytes are read from the pipe into the buffer. First each record is decided (decide.h): the decision is
+ * written down, then the logger's state changes as it says, then `decided` moves on; a successor that
+ * finds a decision on the record it stands at carries it out again, to the same effect. Then what was
+ * decided is written out, and `written` counts the bytes.
  */
 #ifndef ECHOD_LOGGER_DESK_H
 #define ECHOD_LOGGER_DESK_H
@@ -17,9 +17,9 @@
 #include "common/record.h"
 
 enum {
-	/* A read with as much room as the pipe can hold ends where a record ends. */
+	/* A read with as much room as the pipe can hold takes all that is in it, and ends where a record ends. */
 	DESK_READ_BYTES = RECORD_PIPE_BYTES,
-	DESK_BUFFER_BYTES = DESK_READ_BYTES + RECORD_BLOCK_BYTES,
+	DESK_BUFFER_BYTES = DESK_READ_BYTES + RECORD_BLOCK_BYTES, /* and what the logger adds */
 };
 
 /* How far a connection's stream has been logged. */
@@ -48,7 +48,11 @@ struct desk {
 	_Atomic uint64_t buffer_origin;   /* what `written` was when the buffer was empty */
 	_Atomic uint64_t buffer_sequence; /* and what the text's sequence was */
 	_Atomic uint64_t run;             /* a number that no other run of a server has */
-	_Atomic uint64_t marks;        /* bytes of the buffer: decided in the low half, filled in the high */
+	_Atomic uint64_t decision;        /* on a record: what is the logger's in its header */
+	_Atomic uint64_t
+		decision_at;    /* one more than where in the buffer the record lies; 0: there is none */
+	_Atomic uint64_t marks; /* bytes of the buffer: decided in the low half, filled in the high */
+	_Atomic uint64_t dirty; /* bytes of the buffer to be cleared once it is empty, see empty_buffer() */
 	_Atomic uint64_t relay_origin; /* what `written` was when the relay was last empty */
 	struct text_state text;
 	uint8_t buffer[DESK_BUFFER_BYTES];

@@ -132,11 +132,12 @@ uint8_t *form_put_other(uint8_t *at, const uint8_t *bytes, size_t count, size_t 
 
 /* ---- events ---- */
 
-struct record_open form_open_note(const uint8_t *payload)
+struct record_open form_open_note(const struct record *record, const uint8_t *payload)
 {
-	struct record_open note;
+	struct record_open note = { .server.port = 0 };
 
-	memcpy(&note, payload, sizeof(note));
+	if (record->length == sizeof(note))
+		memcpy(&note, payload, sizeof(note));
 	return note;
 }
 
@@ -212,7 +213,7 @@ uint8_t *form_put_event(uint8_t *at, const struct record *record, const uint8_t 
 	at = form_put(form_put_address(at, &record->peer), "* ");
 	switch (record->type) {
 	case RECORD_OPEN:
-		open = form_open_note(payload);
+		open = form_open_note(record, payload);
 		at = form_put_address(form_put(at, "connected to "), &open.server);
 		return form_put(at, "\n");
 	case RECORD_LOST:

@@ -24,7 +24,7 @@ struct form {
 	bool holds;
 	/* The server's own start and end are shown. */
 	bool tells_server;
-	/* What must be written besides the text: a verdict (verdict.h) without VERDICT_DECIDED. */
+	/* What must be written besides the text: a verdict (verdict.h). */
 	uint8_t (*verdict)(const struct text_state *state, const struct record *record);
 	/* Where the output stands after the decided record. Doing it twice does no harm. */
 	void (*advance)(const struct desk *desk, struct text_state *state, const struct record *record,
@@ -78,8 +78,8 @@ uint8_t *form_put_address(uint8_t *at, const struct address *address);
  */
 uint8_t *form_put_other(uint8_t *at, const uint8_t *bytes, size_t count, size_t *used);
 
-/* The payload of a record that has one of this kind. */
-struct record_open form_open_note(const uint8_t *payload);
+/* The payload of a record that has one of this kind; RECORD_OPEN may be without, which only a hostile worker does here. */
+struct record_open form_open_note(const struct record *record, const uint8_t *payload);
 struct record_lost form_lost_note(const uint8_t *payload);
 struct record_close form_close_note(const uint8_t *payload);
 

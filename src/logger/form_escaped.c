@@ -80,7 +80,7 @@ static void render(struct page *page, const struct desk *desk, const struct reco
 	uint8_t event[FORM_EVENT_BYTES];
 	size_t event_bytes = (size_t)(form_put_event(event, record, payload) - event);
 	uint8_t *at = page_room(page);
-	bool open = record->verdict != (VERDICT_DECIDED | VERDICT_TAG);
+	bool open = record->verdict != VERDICT_TAG;
 	struct text text;
 
 	(void)desk;

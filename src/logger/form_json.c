@@ -200,7 +200,7 @@ static uint8_t *put_data(uint8_t *at, const uint8_t *bytes, size_t count)
 static uint8_t *put_open(uint8_t *at, const struct desk *desk, const struct record *record, uint64_t sequence,
 			 const uint8_t *payload)
 {
-	struct record_open note = form_open_note(payload);
+	struct record_open note = form_open_note(record, payload);
 
 	at = put_connection(put_head(at, record, sequence, "open"), desk, record);
 	at = put_endpoint(form_put(at, "},\"server\":{"), &note.server);

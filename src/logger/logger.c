@@ -8,14 +8,17 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/sandbox.h"
 #include "logger/decide.h"
 #include "logger/desk.h"
 #include "logger/form.h"
@@ -48,43 +51,38 @@ size_t logger_memory_bytes(uint32_t slots)
 
 /* ---- writing ---- */
 
-/* Adds the record at `at`, which has been decided, to the page; returns its size in the buffer. */
-static uint32_t render(struct logger *logger, uint32_t at)
+/* Adds a decided record, which lies at `at` in the buffer, to the page. */
+static void render(struct logger *logger, uint32_t at, const struct record *record)
 {
-	const uint8_t *bytes = logger->desk->buffer + at;
-	struct record record;
-
-	record_find(&record, bytes, DESK_BUFFER_BYTES - at, logger->seat->key);
-	if (!(record.verdict & VERDICT_REPEATED))
-		logger->decider.form->render(logger->page, logger->desk, &record, bytes + sizeof(record));
-	return (uint32_t)record_bytes(&record);
+	if (!(record->verdict & VERDICT_REPEATED))
+		logger->decider.form->render(logger->page, logger->desk, record,
+					     logger->desk->buffer + at + sizeof(*record));
 }
 
-/* Adds the next record if it fits. */
+/* Adds the next record, if there is one and it fits. */
 static bool gather(struct logger *logger)
 {
 	struct page *page = logger->page;
 	struct page_mark before = page_mark(page);
-	uint32_t bytes;
+	struct record record;
 
-	if (!page_has_place(page))
+	logger->at = decided_find(logger->desk, logger->at, &record);
+	if (logger->at == desk_decided(logger->desk) || !page_has_place(page))
 		return false;
-	bytes = render(logger, logger->at);
+	render(logger, logger->at, &record);
 	if (before.bytes > 0 && page->bytes > logger->output.most_bytes) {
 		page_back(page, before);
 		return false;
 	}
-	logger->at += bytes;
+	logger->at += (uint32_t)record_bytes(&record);
 	return true;
 }
 
 /* Puts on the page what was decided and is not written, as much as fits; moves on to what did not. */
 static void gather_decided(struct logger *logger)
 {
-	uint32_t decided = desk_decided(logger->desk);
-
 	page_clear(logger->page);
-	while (logger->at < decided && gather(logger)) {
+	while (gather(logger)) {
 		if (logger->done > 0)
 			page_skip(logger->page, logger->done);
 		logger->done = 0;
@@ -104,32 +102,30 @@ static int write_decided(struct logger *logger)
 
 /* ---- the buffer ---- */
 
+/*
+ * Clears what a connection has sent that looks like records: a successor that looks for records that were not counted
+ * would find these, without the ones around them, which are none any more.
+ */
+static void clean_buffer(struct desk *desk)
+{
+	memset(desk->buffer, 0, committed(&desk->dirty));
+	commit(&desk->dirty, 0);
+}
+
 static void empty_buffer(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 
-	/* In this order: a buffer that is empty has its origin where the output is (see resume()). */
+	/*
+	 * In this order: no place has a decision when it is used again, and a buffer that is empty has its origin
+	 * where the output is (see resume()).
+	 */
+	commit(&desk->decision_at, 0);
 	desk_mark(desk, 0, 0);
 	commit_at("empty", &desk->buffer_origin, committed(&desk->progress.written));
 	commit(&desk->buffer_sequence, desk->text.sequence);
+	clean_buffer(desk);
 	logger->at = 0;
-}
-
-/*
- * Finds what a predecessor read and did not count: new records follow, with no decision in them
- * yet. What lies behind them is old: a decided record, or payload, where the key will not be.
- */
-static void find_unmarked(struct logger *logger)
-{
-	struct desk *desk = logger->desk;
-	uint32_t filled = desk_filled(desk);
-	struct record record;
-
-	while (record_find(&record, desk->buffer + filled, DESK_BUFFER_BYTES - filled, logger->seat->key) ==
-		       RECORD_WHOLE &&
-	       record.verdict == 0)
-		filled += (uint32_t)record_bytes(&record);
-	desk_mark(desk, desk_decided(desk), filled);
 }
 
 /* Finds the record that the output has come to. */
@@ -137,18 +133,17 @@ static void find_written(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 	uint32_t decided = desk_decided(desk);
+	struct record record;
 
 	logger->at = 0;
 	logger->done = committed(&desk->progress.written) - committed(&desk->buffer_origin);
-	while (logger->at < decided) {
-		uint32_t bytes;
-
+	while ((logger->at = decided_find(desk, logger->at, &record)) < decided) {
 		page_clear(logger->page);
-		bytes = render(logger, logger->at);
+		render(logger, logger->at, &record);
 		if (logger->done < logger->page->bytes)
 			return;
 		logger->done -= logger->page->bytes;
-		logger->at += bytes;
+		logger->at += (uint32_t)record_bytes(&record);
 	}
 }
 
@@ -160,10 +155,12 @@ static int resume(struct logger *logger)
 	if (output_open(&logger->output, desk, logger->seat) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0) {
+		clean_buffer(desk);
 		commit(&desk->buffer_origin, committed(&desk->progress.written));
 		commit(&desk->buffer_sequence, desk->text.sequence);
 	}
-	find_unmarked(logger);
+	/* What a predecessor read and did not count; what lies behind that was decided, or is no record. */
+	decide_find_uncounted(desk, &logger->decider.sieve);
 	find_written(logger);
 	gather_decided(logger);
 	if (output_settle(&logger->output, logger->page->pieces, logger->page->count) != 0)
@@ -172,39 +169,47 @@ static int resume(struct logger *logger)
 	return 0;
 }
 
-/* Works off the buffer and empties it, but for the beginning of a record. -1 as write_decided(). */
+/*
+ * Works off the buffer and empties it. What is at its end is all there, too, or no record: a read takes all that is in
+ * the pipe. -1 as write_decided().
+ */
 static int work_off(struct logger *logger)
 {
-	struct desk *desk = logger->desk;
-	bool sound = decide_all(desk, &logger->decider);
-
+	decide_all(logger->desk, &logger->decider);
 	if (write_decided(logger) != 0)
 		return -1;
 	output_caught_up(&logger->output);
-	if (!sound)
-		diag("logger: %u bytes from the pipe are no records and are lost",
-		     desk_filled(desk) - desk_decided(desk));
-	if (!sound || desk_decided(desk) == desk_filled(desk))
-		empty_buffer(logger);
+	empty_buffer(logger);
 	return 0;
 }
 
 /* ---- the server's own start and end ---- */
 
-/* Adds a record of this kind to the buffer, which holds no beginning of another. */
+/* Adds a record of this kind to the buffer. */
 static void add_own_record(struct logger *logger, enum record_type type, const void *note, size_t bytes)
 {
 	struct desk *desk = logger->desk;
 	uint32_t filled = desk_filled(desk);
+	uint8_t *at = desk->buffer + filled;
 	struct record record = {
-		.key = logger->seat->key,
+		.mark = RECORD_MARK,
 		.type = (uint8_t)type,
 		.length = (uint16_t)bytes,
+		.padding = RECORD_TAIL_BYTES,
+		.slot = RECORD_OF_LOGGER,
+		.seal = record_seal(logger->decider.sieve.key, RECORD_OF_LOGGER, 0, NULL),
 		.time_usecs = clock_calendar_usecs(),
 	};
 
-	memcpy(desk->buffer + filled, &record, sizeof(record));
-	memcpy(desk->buffer + filled + sizeof(record), note, bytes);
+	/* The mark goes first and comes last: a record that a killed logger has only begun is none. */
+	memset(at, 0, RECORD_MARK_BYTES);
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy(at + RECORD_MARK_BYTES, (const uint8_t *)&record + RECORD_MARK_BYTES,
+	       sizeof(record) - RECORD_MARK_BYTES);
+	memcpy(at + sizeof(record), note, bytes);
+	record_complete(at);
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy(at, &record.mark, sizeof(record.mark));
 	desk_mark(desk, desk_decided(desk), filled + (uint32_t)record_bytes(&record));
 }
 
@@ -296,6 +301,16 @@ static void touch_buffer(struct desk *desk)
 	atomic_fetch_or((_Atomic uint8_t *)(desk->buffer + DESK_BUFFER_BYTES - 1), 0);
 }
 
+static struct sieve sieve_of(const struct seat *seat)
+{
+	return (struct sieve){
+		.key = { seat->record_key[0], seat->record_key[1] },
+		.slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) / sizeof(struct source)),
+		.workers = seat->number,
+		.peers_are_claimed = seat->options->proxy_protocol,
+	};
+}
+
 static int attach(struct logger *logger, struct seat *seat)
 {
 	static struct page page;
@@ -305,14 +320,15 @@ static int attach(struct logger *logger, struct seat *seat)
 		.seat = seat,
 		.desk = seat->memory.base,
 		.page = &page,
-		.decider = { .key = seat->key,
-			     .slots = (uint32_t)((seat->memory.bytes - sizeof(struct desk)) /
-						 sizeof(struct source)),
-			     .form = form_of(seat->options->output) },
+		.decider = { .sieve = sieve_of(seat), .form = form_of(seat->options->output) },
 	};
-	if (seat_take(seat) != 0)
+	logger->decider.sieve.liars = calloc(logger->decider.sieve.slots, sizeof(uint32_t));
+	if (logger->decider.sieve.liars == NULL || seat_take(seat) != 0)
 		return -1;
 	touch_buffer(logger->desk);
+	tzset(); /* which opens files */
+	if (sandbox_enter(seat) != 0)
+		return -1;
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 

@@ -23,7 +23,7 @@ enum {
 	PATIENCE_MSECS = 1000, /* with an error that may last or not */
 	READ_BYTES = 65536,
 	/* What is written at once to a terminal, which may be slow: the master must see that it moves. */
-	TERMINAL_BYTES = 4096,
+	TERMINAL_BYTES = 512,
 };
 
 static void count_written(struct desk *desk, size_t bytes)

@@ -95,6 +95,7 @@ int census_open(struct census *census, size_t connections)
 		.crowds = calloc(places, sizeof(*census->crowds)),
 		.mask = places - 1,
 		.members = calloc(connections, sizeof(*census->members)),
+		.connections = connections,
 	};
 	if (census->crowds != NULL && census->members != NULL &&
 	    getrandom(census->key, sizeof(census->key), 0) == sizeof(census->key))
@@ -104,10 +105,18 @@ int census_open(struct census *census, size_t connections)
 	return -1;
 }
 
+/* Frees memory without leaving to a child what was in it. */
+static void wipe_and_free(void *memory, size_t bytes)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, bytes);
+	free(memory);
+}
+
 void census_close(struct census *census)
 {
-	free(census->crowds);
-	free(census->members);
+	wipe_and_free(census->crowds, (census->mask + 1) * sizeof(*census->crowds));
+	wipe_and_free(census->members, census->connections * sizeof(*census->members));
 	*census = (struct census){ .crowds = NULL };
 }
 

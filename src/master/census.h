@@ -34,13 +34,14 @@ struct census {
 	struct crowd *crowds;   /* a hash table: open addressing, at most half full */
 	size_t mask;            /* the number of its places, a power of two, less one */
 	struct member *members; /* by connection: what it counts for */
-	uint64_t key[2];        /* of the hash: random */
+	size_t connections;
+	uint64_t key[2]; /* of the hash: random */
 };
 
 /* For so many connections, from 0 on, none of which counts yet. -1 with errno, and nothing is left to close. */
 int census_open(struct census *census, size_t connections);
 
-/* Frees the memory; nobody is counted from then on. */
+/* Wipes and frees the memory; nobody is counted from then on. */
 void census_close(struct census *census);
 
 /* This connection counts for this address now, and no more for what it may have counted for before. */

@@ -2,6 +2,7 @@
 #include "master/children.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/title.h"
+#include "master/census.h"
+#include "master/hearsay.h"
 #include "master/pool.h"
 
 enum {
@@ -21,13 +24,31 @@ enum {
 	DELAY_MOST_MSECS = 5000,
 	/* A child that is not there after a wait of so long, and is needed for anything to go on, will not be. */
 	DELAY_FUTILE_MSECS = 400,
+	/* No child has so much to say at once; one that has gone mad must not keep the master from the others. */
+	HEAR_MAX = 64,
+	DEAF_MSECS = 5,
+	WIPE_BYTES = 1 << 16, /* deeper than any call of the master's goes */
+	LOOKS_MAX = 64,       /* at what a dead child has said: more messages than a channel has room for */
 };
 
 /* ---- the beginning ---- */
 
-/* Leaves the new process with its own region and the budget mapped, and nothing of the others'. */
+/* What calls that have returned left behind: keys, addresses of others' clients. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+	uint8_t dead[WIPE_BYTES];
+
+	explicit_bzero(dead, sizeof(dead));
+}
+
+/*
+ * Leaves the new process with its own region and the budget mapped, and nothing of the others', nor what the master's
+ * own memory knows of them, which a fork copies.
+ */
 static void forget_others(struct master *master, uint32_t number)
 {
+	census_close(&master->census);
+	wipe_stack();
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		if (i != number)
 			memory_release(&master->child_memory[i]);
@@ -56,8 +77,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		.name = is_logger ? "echod-logger" : "echod-worker",
 		.number = number,
 		.memory = master->child_memory[number],
-		.budget = is_logger ? NULL : master->budget_memory.base,
-		.key = ledger->key,
+		.budget = { .fd = -1 },
 		.deadline_at = ledger->shutdown.deadline_at,
 		.channel_fd = channel_fd,
 		.pipe_fd = ledger->pipe_fds[is_logger ? 0 : 1],
@@ -66,8 +86,13 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		.discard = ledger->output_gone,
 	};
 
-	if (is_logger)
+	if (is_logger) {
 		memcpy(seat.relay_fds, ledger->relay_fds, sizeof(seat.relay_fds));
+		memcpy(seat.record_key, ledger->record_key, sizeof(seat.record_key));
+	} else {
+		seat.budget = master->budget_memory;
+		seat.message_seal = record_seal(ledger->record_key, RECORD_OF_WORKERS + number, 0, NULL);
+	}
 	show_as(master, number);
 	diag_through(NULL, NULL);
 	forget_others(master, number);
@@ -85,6 +110,7 @@ static int start(struct master *master, uint32_t number)
 		.program = master->ledger->upgrade.program,
 		.started_at = clock_msecs(),
 		.resume_at = CLOCK_NEVER,
+		.hear_at = CLOCK_NEVER,
 	};
 	if (channel_open(ends) != 0)
 		return -1;
@@ -123,8 +149,12 @@ uint64_t children_next(const struct master *master)
 {
 	uint64_t next_at = CLOCK_NEVER;
 
-	for (uint32_t i = 0; i <= master->ledger->workers; i++)
-		next_at = clock_sooner(next_at, master->ledger->children[i].restart_at);
+	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
+		const struct child *child = &master->ledger->children[i];
+
+		next_at = clock_sooner(next_at, child->restart_at);
+		next_at = clock_sooner(next_at, child->process.hear_at);
+	}
 	return next_at;
 }
 
@@ -133,6 +163,8 @@ void children_advance(struct master *master)
 	struct child *children = master->ledger->children;
 
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
+		if (clock_reached(children[i].process.hear_at))
+			children[i].process.hear_at = CLOCK_NEVER;
 		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
 			plan_restart(&children[i]);
 			children[i].absent = true;
@@ -173,6 +205,12 @@ static void hang_up(struct process *process)
 	process->ready = false;
 }
 
+static void end_at_once(const struct process *process)
+{
+	if (process->pid != 0)
+		kill(process->pid, SIGKILL); /* too late for one that has ended by itself */
+}
+
 static void heed(struct master *master, uint32_t number, const struct channel_message *message)
 {
 	bool is_worker = number < master->ledger->workers;
@@ -185,31 +223,41 @@ static void heed(struct master *master, uint32_t number, const struct channel_me
 		pool_refused(&master->workers[number], message->slots[0]);
 	else if (message->type == CHANNEL_KNOWN && is_worker && message->count == 1)
 		pool_known(master, &master->workers[number], message->slots[0]);
+	else if (message->type == CHANNEL_TEXT && is_worker)
+		hearsay_text(master, number, message);
+	else if (message->type == CHANNEL_FORBIDDEN && message->count == 1)
+		hearsay_forbidden(master, number, message);
 }
 
 void children_hear(struct master *master, uint32_t number)
 {
 	struct process *process = &master->ledger->children[number].process;
 	struct channel_message message;
-	int fd = -1;
 
-	for (;;) {
-		switch (channel_receive(process->channel_fd, &message, &fd)) {
+	for (int heard = 0; heard < HEAR_MAX; heard++) {
+		/* Nobody has a descriptor to send to the master. */
+		switch (channel_receive(process->channel_fd, &message, NULL)) {
 		case CHANNEL_MESSAGE:
-			if (fd >= 0)
-				close(fd); /* nobody has any to send to the master */
 			heed(master, number, &message);
 			break;
 		case CHANNEL_EMPTY:
 			return;
 		case CHANNEL_FAILED:
-			kill(process->pid, SIGKILL); /* its successor may talk sense */
+			end_at_once(process); /* its successor may talk sense */
 			return;
 		case CHANNEL_CLOSED:
-			hang_up(process); /* SIGCHLD tells the rest */
+			hang_up(process);
+			/* It comes to its end, or pretends to: SIGCHLD tells the rest. */
+			end_at_once(process);
 			return;
 		}
 	}
+	process->hear_at = clock_msecs() + DEAF_MSECS;
+}
+
+bool children_is_heard(const struct child *child)
+{
+	return child->process.hear_at == CLOCK_NEVER;
 }
 
 /* ---- the end ---- */
@@ -222,11 +270,10 @@ static bool exited_with(int status, int exit_status)
 static void report_end(const struct master *master, uint32_t number, int status)
 {
 	const struct child *child = &master->ledger->children[number];
-	char who[32] = "logger";
+	char who[HEARSAY_NAME_BYTES];
 	char when[32] = "";
 
-	if (number < master->ledger->workers)
-		snprintf(who, sizeof(who), "worker %u", number);
+	hearsay_name(master, number, who);
 	if (child->delay_msecs > 0)
 		snprintf(when, sizeof(when), " in %u ms", child->delay_msecs);
 	if (WIFSIGNALED(status))
@@ -234,6 +281,24 @@ static void report_end(const struct master *master, uint32_t number, int status)
 		     strsignal(WTERMSIG(status)), when);
 	else
 		diag("%s: exited with status %d, starting another%s", who, WEXITSTATUS(status), when);
+}
+
+static bool is_message_left(const struct process *process)
+{
+	struct pollfd look = { .fd = process->channel_fd, .events = POLLIN };
+
+	return process->channel_fd >= 0 && poll(&look, 1, 0) > 0 && (look.revents & POLLIN) != 0;
+}
+
+/* What a dead child had to say, perhaps since the last look; then the channel is at its end. */
+static void hear_out(struct master *master, uint32_t number)
+{
+	struct process *process = &master->ledger->children[number].process;
+
+	for (int looks = 0; looks < LOOKS_MAX && is_message_left(process); looks++)
+		children_hear(master, number);
+	hearsay_end(master, number);
+	hang_up(process);
 }
 
 static void bury(struct master *master, uint32_t number, int status)
@@ -244,8 +309,8 @@ static void bury(struct master *master, uint32_t number, int status)
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	bool finished = exited_with(status, 0) && ledger->phase >= PHASE_DRAINING;
 
-	hang_up(&child->process);
 	child->process.pid = 0;
+	hear_out(master, number);
 	if (!is_logger) {
 		pool_bury(&master->workers[number], !killed);
 		finished = finished && master->workers[number].clients == 0;

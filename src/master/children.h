@@ -13,11 +13,11 @@
 
 #include "master/state.h"
 
-/* When a child is to be started; CLOCK_NEVER: none is. */
+/* When a child is to be started, or to be heard again; CLOCK_NEVER: none is. */
 uint64_t children_next(const struct master *master);
 
 /*
- * Starts every child whose time has come. One that cannot be started is reported and tried again
+ * Starts every child whose time has come, and has those be heard again. One that cannot be started is reported and tried again
  * later, like one that died.
  */
 void children_advance(struct master *master);
@@ -34,9 +34,13 @@ bool children_log(const struct master *master);
 
 /*
  * Does what one of the ledger's children, by its place there, has to say on its channel, which must be
- * open. One that talks nonsense is killed, and a channel at its end is closed.
+ * open. One that talks nonsense is killed, and a channel at its end is closed. Who has too much to say is not heard
+ * for a while.
  */
 void children_hear(struct master *master, uint32_t number);
+
+/* Is a child to be heard now? */
+bool children_is_heard(const struct child *child);
 
 /*
  * A process has ended with that status of waitpid(2). If it was a child, its connections are seen to,

@@ -5,6 +5,9 @@
 
 #include "common/commit.h"
 #include "common/log_progress.h"
+#include "master/traffic.h"
+
+enum { LOOKS_MAX = 16 };
 
 /* How far a living connection has come, but for a chunk in hand: what becomes of that is not decided. */
 struct look {
@@ -29,40 +32,43 @@ static bool same(const struct look *look, const struct look *other)
 }
 
 /*
- * Bytes received that will never be echoed, as far as that is decided. Between two looks at which all is the same
- * nothing was; the worker would have to be faster than a look, again and again, for there to be none.
+ * Bytes received that will never be echoed, as far as that is decided; no more than `most`. Between two looks at
+ * which all is the same nothing was; an honest worker would have to be faster than a look, again and again, for there
+ * to be none.
  */
-static uint64_t dropped_so_far(const struct part *part, uint32_t slot_count, uint32_t index)
+static uint64_t dropped_so_far(const struct part *part, uint32_t slot_count, uint32_t index, uint64_t most)
 {
 	struct look look, next = look_at(part, slot_count, index);
+	uint64_t dropped;
 
-	do {
+	for (int looks = 0; looks < LOOKS_MAX; looks++) {
 		look = next;
 		next = look_at(part, slot_count, index);
-	} while (!same(&look, &next));
-	return next.received > next.queued ? next.received - next.queued : 0;
+		if (same(&look, &next))
+			break;
+	}
+	dropped = next.received > next.queued ? next.received - next.queued : 0;
+	return dropped < most ? dropped : most;
 }
 
 static void add_living(struct worker_figures *figures, const struct pool_worker *worker)
 {
 	for (uint32_t i = 0; i < worker->unused; i++) {
-		const struct slot *slot = &worker->part->slots[i];
-		uint64_t sent, queued;
+		struct traffic traffic;
 
 		if (worker->connections[i].state == CONNECTION_NONE)
 			continue;
-		sent = committed(&slot->sent);
-		queued = slot_queued(slot);
-		figures->received += committed(&slot->received);
-		figures->sent += sent;
-		figures->waiting += queued > sent ? queued - sent : 0;
+		traffic = traffic_of(&worker->part->slots[i], worker->connections[i].fd);
+		figures->received += traffic.received;
+		figures->sent += traffic.sent;
+		figures->waiting += traffic.queued - traffic.sent;
 		if (worker->options->echo)
-			figures->dropped += dropped_so_far(worker->part, worker->ledger->worker_slots, i);
+			figures->dropped += dropped_so_far(worker->part, worker->ledger->worker_slots, i,
+							   traffic.received);
 	}
 }
 
-static struct worker_figures gather_worker(const struct pool_worker *worker,
-					   const struct budget_account *account)
+static struct worker_figures gather_worker(const struct pool_worker *worker, uint64_t held)
 {
 	const struct totals *ended = &worker->child->ended;
 	struct worker_figures figures = {
@@ -76,7 +82,7 @@ static struct worker_figures gather_worker(const struct pool_worker *worker,
 		.sent = ended->echoed + ended->unacked,
 		.unacked = ended->unacked,
 		.dropped = ended->dropped,
-		.held = committed(&account->held),
+		.held = held,
 	};
 
 	add_living(&figures, worker);
@@ -109,6 +115,15 @@ static uint64_t in_pipe(int fd)
 	return ioctl(fd, FIONREAD, &bytes) == 0 ? (uint64_t)bytes : 0;
 }
 
+/* Bytes in a worker's batch, which are no more than it has room for. */
+static uint64_t in_batch(const struct batch *batch)
+{
+	uint64_t flushed = committed(&batch->flushed);
+	uint64_t bytes = committed(&batch->filled) - flushed;
+
+	return bytes <= BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES ? bytes : 0;
+}
+
 static void gather_log(const struct master *master, struct figures *figures)
 {
 	const struct ledger *ledger = master->ledger;
@@ -118,10 +133,7 @@ static void gather_log(const struct master *master, struct figures *figures)
 	figures->log_bytes = log_delivered(log_of(master)) + figures->log_lost_bytes;
 	figures->log_waiting_bytes = in_pipe(ledger->pipe_fds[0]) + in_pipe(ledger->relay_fds[0]);
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		const struct batch *batch = &master->workers[i].part->batch;
-		uint64_t flushed = committed(&batch->flushed);
-
-		figures->log_waiting_bytes += committed(&batch->filled) - flushed;
+		figures->log_waiting_bytes += in_batch(&master->workers[i].part->batch);
 	}
 }
 
@@ -140,7 +152,7 @@ void figures_gather(const struct master *master, struct figures *figures)
 		.started_at_secs = ledger->started_at_secs,
 	};
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		figures->worker[i] = gather_worker(&master->workers[i], &budget->accounts[i]);
+		figures->worker[i] = gather_worker(&master->workers[i], budget_held(budget, i));
 		add(&figures->all, &figures->worker[i]);
 	}
 	gather_log(master, figures);

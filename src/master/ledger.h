@@ -30,11 +30,13 @@ enum connection_state {
 	CONNECTION_SENT,   /* it was */
 };
 
-/* The master's side of a slot. */
+/* The master's side of a slot: what it knows without asking the worker, which may have been taken over. */
 struct connection {
-	int32_t fd;      /* the master's duplicate */
-	uint8_t state;   /* enum connection_state */
-	uint8_t crashes; /* how many workers in a row crashed adopting it */
+	int32_t fd;          /* the master's duplicate */
+	uint32_t generation; /* how many connections the slot has had */
+	struct address peer; /* whom the connection comes from, which may be a proxy */
+	uint8_t state;       /* enum connection_state */
+	uint8_t crashes;     /* how many workers in a row crashed adopting it */
 };
 
 /* What a worker has yet to be told, or was told, of a shutdown that began after its start. */
@@ -42,6 +44,13 @@ enum orders {
 	ORDERS_NONE = 0,
 	ORDERS_DRAIN,     /* it must be told to finish, as soon as its channel has room */
 	ORDERS_DISMISSED, /* its channel was half-closed: it ends when it is done */
+};
+
+/* What a child may say on stderr (hearsay.h). */
+struct speech {
+	uint64_t paid_until; /* each line costs it some time */
+	uint64_t tell_at;    /* when to tell next of what was left out */
+	uint32_t left_out;   /* lines that were, and that was not told */
 };
 
 /* The process that a child is at the time, or was last: what dies with it. */
@@ -58,6 +67,9 @@ struct process {
 	uint32_t handed;     /* connections handed over to it */
 	uint32_t taken;      /* of these, it had taken when last looked */
 	uint64_t asked_at;   /* since when it owes an answer, if it does */
+	struct speech speech;
+	uint8_t discrepancies; /* looks in a row at which its memory was not what it said (audit.h) */
+	uint64_t hear_at;      /* when to hear it again, who had too much to say; CLOCK_NEVER: now */
 };
 
 /* What the connections that have ended came to. */
@@ -95,6 +107,7 @@ struct shutdown_state {
 	uint32_t signal;      /* by which signal; 0: by none */
 	uint32_t kills;       /* rounds of killing what has not finished by the deadline */
 	uint32_t cut;         /* connections that the deadline cut */
+	uint32_t retired;     /* were the workers that the deadline found replaced? */
 	uint64_t output_seen; /* bytes of the log that were out when the shutdown last looked */
 };
 
@@ -136,7 +149,7 @@ struct notify_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 7 };
+enum { LEDGER_LAYOUT = 9 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
@@ -152,7 +165,7 @@ struct ledger {
 	uint32_t worker_slots; /* slots of each worker */
 	uint32_t clients_max;
 	uint64_t ring_bytes;
-	uint64_t key;             /* of the records */
+	uint64_t record_key[2];   /* of the records' seals: no worker may know it */
 	uint64_t started_at_secs; /* of the calendar: when the first program started */
 	struct shutdown_state shutdown;
 	struct upgrade_state upgrade;

@@ -19,6 +19,7 @@
 #include "master/acceptor.h"
 #include "master/activation.h"
 #include "master/address_limit.h"
+#include "master/audit.h"
 #include "master/children.h"
 #include "master/monitor.h"
 #include "master/notify.h"
@@ -41,11 +42,13 @@ static bool send_message(const void *context, const char *line, size_t length)
 {
 	const struct master *master = context;
 	const struct ledger *ledger = master->ledger;
+	struct record origin = { .slot = RECORD_OF_MASTER,
+				 .seal = record_seal(ledger->record_key, RECORD_OF_MASTER, 0, NULL) };
 
 	if ((ledger->phase != PHASE_SERVING && ledger->phase != PHASE_DRAINING) || ledger->output_gone ||
 	    !children_log(master))
 		return false;
-	return message_send(ledger->pipe_fds[1], ledger->key, master->options, line, length);
+	return message_send(ledger->pipe_fds[1], &origin, master->options, line, length);
 }
 
 /* ---- signals ---- */
@@ -95,7 +98,7 @@ static uint64_t next_at(const struct master *master)
 {
 	uint64_t at = clock_sooner(acceptor_next(master), pool_next(master));
 
-	at = clock_sooner(at, address_limit_next(master));
+	at = clock_sooner(at, clock_sooner(address_limit_next(master), audit_next(master)));
 	at = clock_sooner(at, clock_sooner(upgrade_next(master), shutdown_next(master)));
 	at = clock_sooner(at, clock_sooner(monitor_next(master), notify_next(master)));
 	return clock_sooner(at, children_next(master));
@@ -109,6 +112,7 @@ static void advance(struct master *master)
 	pool_advance(master);
 	upgrade_advance(master);
 	shutdown_advance(master);
+	audit_advance(master);
 	children_advance(master);
 	monitor_advance(master);
 	notify_advance(master); /* of what the others have come to */
@@ -117,10 +121,13 @@ static void advance(struct master *master)
 /* There may be something to send to a child. */
 static short events_of(const struct master *master, uint32_t number)
 {
-	if (master->ledger->children[number].process.orders == ORDERS_DRAIN ||
+	const struct child *child = &master->ledger->children[number];
+	short events = children_is_heard(child) ? POLLIN : 0;
+
+	if (child->process.orders == ORDERS_DRAIN ||
 	    (number < master->ledger->workers && pool_wants_room(&master->workers[number])))
-		return POLLIN | POLLOUT;
-	return POLLIN;
+		events |= POLLOUT;
+	return events;
 }
 
 /* What poll() is to watch: the signals, a channel for each child or -1, the status socket, the listeners. Returns how many. */

@@ -18,7 +18,7 @@ enum {
 	READER_MSECS = 1000,
 	SHORT_MSECS = 100, /* a pause when the system is out of descriptors or memory */
 	PAUSE_FACTOR = 9,  /* times what the last answers took */
-	PAUSE_MOST_MSECS = 500,
+	PAUSE_MOST_MSECS = 5000,
 };
 
 void monitor_init(struct master *master)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -11,12 +12,20 @@
 #include "common/diag.h"
 #include "master/address_limit.h"
 #include "master/census.h"
+#include "master/traffic.h"
 
 enum {
 	CRASHES_MAX = 3,
 	SILENCE_MSECS = 1000, /* and it has not answered */
 	HOLD_MSECS = 100, /* before a worker that refused is tried again, unless one of its clients ends */
 };
+
+/* Who a client is: a PROXY header tells that to the worker alone. */
+static const struct address *peer_of(const struct pool_worker *worker, uint32_t index)
+{
+	return worker->options->proxy_protocol ? &worker->part->slots[index].peer
+					       : &worker->connections[index].peer;
+}
 
 /* ---- lists and counts ---- */
 
@@ -39,12 +48,11 @@ static void await_turn(struct pool_worker *worker, uint32_t slot)
 	queue_add(&worker->line, slot);
 }
 
+/* Places that were never used are not looked at: that would take memory for all there may be. */
 static void count(struct pool_worker *worker)
 {
-	uint32_t slot = worker->ledger->worker_slots;
+	uint32_t slot = committed(&worker->part->plan.reach);
 
-	while (slot > 0 && worker->connections[slot - 1].state == CONNECTION_NONE)
-		slot--;
 	worker->unused = slot;
 	while (slot-- > 0) {
 		uint8_t state = worker->connections[slot].state;
@@ -55,7 +63,7 @@ static void count(struct pool_worker *worker)
 		}
 		worker->clients++;
 		if (!worker->options->proxy_protocol || slot_has(&worker->part->slots[slot], SLOT_ADMITTED))
-			count_for(worker, slot, &worker->part->slots[slot].peer);
+			count_for(worker, slot, peer_of(worker, slot));
 		if (state == CONNECTION_UNSENT)
 			await_turn(worker, slot);
 	}
@@ -101,23 +109,27 @@ void pool_close(struct master *master)
 
 /* ---- the end of a connection ---- */
 
-static struct totals totals_of(const struct pool_worker *worker, const struct slot *slot)
+static struct totals totals_of(const struct pool_worker *worker, uint32_t index)
 {
+	const struct slot *slot = &worker->part->slots[index];
+	struct traffic traffic = traffic_of(slot, worker->connections[index].fd);
+
 	return (struct totals){
-		.received = committed(&slot->received),
-		.echoed = slot_echoed(slot),
-		.dropped = slot_dropped(slot, worker->options->echo),
-		.unacked = committed(&slot->unacked),
+		.received = traffic.received,
+		.echoed = traffic.echoed,
+		.dropped = traffic_dropped(&traffic, worker->options->echo),
+		.unacked = traffic.sent - traffic.echoed,
 		.idle = slot_has(slot, SLOT_IDLE),
 		.stalled = slot_has(slot, SLOT_STALLED),
 	};
 }
 
-static void report(const struct pool_worker *worker, const struct slot *slot, const struct totals *totals)
+static void report(const struct pool_worker *worker, uint32_t index, const struct totals *totals)
 {
+	const struct slot *slot = &worker->part->slots[index];
 	char peer[ADDRESS_TEXT_BYTES];
 
-	address_text(&slot->peer, peer);
+	address_text(peer_of(worker, index), peer);
 	if (slot_has(slot, SLOT_DROPPING))
 		diag("%s: dropped %ju bytes", peer, (uintmax_t)totals->dropped);
 	if (worker->options->verbose)
@@ -152,20 +164,21 @@ static void free_slot(struct pool_worker *worker, uint32_t index, const struct t
 		worker->unsent--;
 	worker->clients--;
 	census_forget(worker->census, place_in_ledger(worker, index));
+	/* Whoever has kept a descriptor of it has nothing of that. It fails if the connection is at its end. */
+	(void)shutdown(connection->fd, SHUT_RDWR);
 	close(connection->fd);
-	*connection = (struct connection){ .fd = -1, .state = CONNECTION_NONE };
+	*connection = (struct connection){ .fd = -1, .generation = connection->generation };
 	commit(&slot->state, SLOT_FREE);
 	worker->free[worker->free_count++] = index;
 }
 
 static void release(struct pool_worker *worker, uint32_t index)
 {
-	const struct slot *slot = &worker->part->slots[index];
 	struct totals totals;
 
 	slot_end(&worker->part->slots[index], worker->connections[index].fd);
-	totals = totals_of(worker, slot);
-	report(worker, slot, &totals);
+	totals = totals_of(worker, index);
+	report(worker, index, &totals);
 	free_slot(worker, index, &totals);
 }
 
@@ -190,13 +203,32 @@ void pool_done(struct pool_worker *worker, const uint32_t *slots, uint32_t slot_
 
 /* ---- the beginning ---- */
 
-static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
+/* What the master alone says of a connection: a worker may have written over it. */
+static void fill_known(struct pool_worker *worker, uint32_t index)
 {
+	const struct connection *connection = &worker->connections[index];
+	struct slot *slot = &worker->part->slots[index];
+
+	slot->generation = connection->generation;
+	slot->real_peer = connection->peer;
+	slot->seal = record_seal(worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index),
+				 connection->generation,
+				 worker->options->proxy_protocol ? NULL : &connection->peer);
+	if (!worker->options->proxy_protocol)
+		slot->peer = connection->peer;
+	commit(&slot->state, SLOT_OPEN);
+}
+
+/* Makes all of a slot anew, of whatever was left there. */
+static void fill_slot(struct pool_worker *worker, uint32_t index)
+{
+	struct slot *slot = &worker->part->slots[index];
+
 	commit(&slot->received, 0);
 	commit(&slot->sent, 0);
 	commit(&slot->queued, 0);
 	commit(&slot->ring_base, 0);
-	commit(&slot->echo_limit, echo ? SLOT_NO_LIMIT : 0);
+	commit(&slot->echo_limit, worker->options->echo ? SLOT_NO_LIMIT : 0);
 	commit(&slot->flags, 0);
 	commit(&slot->gap, 0);
 	commit(&slot->unacked, 0);
@@ -207,9 +239,8 @@ static void fill_slot(struct slot *slot, const struct address *peer, bool echo)
 	slot->opened_at_usecs = clock_usecs();
 	commit(&slot->heard_at, slot->opened_at_usecs / 1000);
 	commit(&slot->moved_at, 0);
-	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* never 0 */
-	slot->peer = slot->real_peer = *peer;
-	commit(&slot->state, SLOT_OPEN);
+	slot->peer = worker->connections[index].peer;
+	fill_known(worker, index);
 }
 
 bool pool_answers(struct pool_worker *worker)
@@ -282,10 +313,14 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 {
 	uint32_t index = worker->free_count > 0 ? worker->free[--worker->free_count] : worker->unused++;
 
-	fill_slot(&worker->part->slots[index], peer, worker->options->echo);
-	if (index >= committed(&worker->part->reach))
-		commit(&worker->part->reach, index + 1);
-	worker->connections[index] = (struct connection){ .fd = fd };
+	struct connection *connection = &worker->connections[index];
+
+	connection->fd = fd;
+	connection->peer = *peer;
+	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
+	fill_slot(worker, index);
+	if (index >= committed(&worker->part->plan.reach))
+		commit(&worker->part->plan.reach, index + 1);
 	worker->clients++;
 	await_turn(worker, index);
 	if (!worker->options->proxy_protocol)
@@ -336,9 +371,10 @@ void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot
 {
 	struct address peer;
 
-	if (!is_served(worker, slot))
+	if (!is_served(worker, slot) || !worker->options->proxy_protocol ||
+	    worker->options->max_per_address == 0)
 		return;
-	peer = worker->part->slots[slot].peer;
+	peer = *peer_of(worker, slot);
 	if (address_limit_refuses(master, &peer)) {
 		free_slot(worker, slot, &(struct totals){ 0 }); /* nothing has been received but the header */
 		return;
@@ -348,13 +384,13 @@ void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot
 	await_turn(worker, slot);
 }
 
-static void give_up(struct slot *slot)
+static void give_up(struct pool_worker *worker, uint32_t index)
 {
 	char peer[ADDRESS_TEXT_BYTES];
 
-	address_text(&slot->peer, peer);
+	address_text(peer_of(worker, index), peer);
 	diag("%s: %d workers crashed adopting this connection, closing it", peer, CRASHES_MAX);
-	slot_set(slot, SLOT_GIVEN_UP);
+	slot_set(&worker->part->slots[index], SLOT_GIVEN_UP);
 }
 
 static void suspect(struct pool_worker *worker, uint32_t slot)
@@ -365,7 +401,7 @@ static void suspect(struct pool_worker *worker, uint32_t slot)
 		return;
 	crashes = ++worker->connections[slot].crashes;
 	if (crashes == CRASHES_MAX)
-		give_up(&worker->part->slots[slot]);
+		give_up(worker, slot);
 	else if (crashes > CRASHES_MAX)
 		release(worker, slot); /* not even closing it goes well: the log does not learn of its end */
 }
@@ -379,14 +415,18 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
 	for (uint32_t i = 0; i < worker->unused; i++) {
+		if (worker->connections[i].state == CONNECTION_NONE)
+			commit(&worker->part->slots[i].state, SLOT_FREE); /* whatever it wrote there */
 		if (!is_served(worker, i))
 			continue;
 		if (i != adopting)
 			worker->connections[i].crashes = 0;
-		if (is_done(worker, i))
+		if (is_done(worker, i)) {
 			release(worker, i);
-		else
+		} else {
+			fill_known(worker, i);
 			await_turn(worker, i);
+		}
 	}
 }
 

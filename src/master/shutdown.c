@@ -146,17 +146,33 @@ static void give_up(struct master *master, const char *what)
 	diag("%s", what);
 }
 
+static void replace_workers(struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger->workers; i++)
+		children_replace(&ledger->children[i]);
+}
+
 /*
- * One round of killing whoever has not finished; after the last one, the end. While the log gets on,
- * however slowly it is read, there are workers that wait to add to it.
+ * While the log gets on, however slowly it is read, there are workers that wait to add to it; but one that will not
+ * finish could keep it going for ever. Who is started after the deadline adds what is left, and nothing else.
  */
+static void wait_on(struct ledger *ledger)
+{
+	ledger->shutdown.kills = 0;
+	ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
+	if (ledger->shutdown.retired)
+		return;
+	ledger->shutdown.retired = true;
+	replace_workers(ledger);
+}
+
+/* One round of killing whoever has not finished; after the last one, the end. */
 static void kill_late(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
 
 	if (log_moves(master)) {
-		ledger->shutdown.kills = 0;
-		ledger->shutdown.patience_at = clock_msecs() + GRACE_MSECS;
+		wait_on(ledger);
 		return;
 	}
 	if (!ledger->output_gone && committed(&log_of(master)->full_at) != 0) {
@@ -170,8 +186,7 @@ static void kill_late(struct master *master)
 		give_up(master, "shutdown: processes hang, the log is not complete");
 		return;
 	}
-	for (uint32_t i = 0; i < ledger->workers; i++)
-		children_replace(&ledger->children[i]);
+	replace_workers(ledger);
 	/* The logger has work to do for as long as there are workers. */
 	if (ledger->phase == PHASE_LOGGING || ledger->shutdown.kills > 1)
 		children_replace(ledger_logger(ledger));

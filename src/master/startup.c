@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 #include "common/clock.h"
 #include "common/descriptors.h"
 #include "common/diag.h"
+#include "common/rights.h"
+#include "common/sandbox.h"
 #include "master/acceptor.h"
 #include "master/activation.h"
 #include "master/limits.h"
@@ -135,8 +138,7 @@ static int create_region(struct master *master, uint32_t number)
 		return -1;
 	ledger->children[number].memory_fd = memory->fd;
 	if (is_worker)
-		part_init(memory->base, number * ledger->worker_slots, ledger->worker_slots,
-			  ledger->ring_bytes, ledger->key);
+		part_init(memory->base, number, ledger->worker_slots, ledger->ring_bytes);
 	return 0;
 }
 
@@ -217,13 +219,31 @@ static int create_ledger(struct master *master, const struct capacity *capacity)
 						  .replacing = CHILDREN_MAX,
 						  .checker_at = CLOCK_NEVER };
 	ledger->notify.clients = UINT32_MAX;
-	if (getrandom(&ledger->key, sizeof(ledger->key), 0) != sizeof(ledger->key)) {
+	if (getrandom(ledger->record_key, sizeof(ledger->record_key), 0) != sizeof(ledger->record_key)) {
 		diag_errno("getrandom");
 		return -1;
 	}
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		ledger->children[i] = (struct child){ .process.channel_fd = -1, .restart_at = clock_msecs() };
 	return 0;
+}
+
+/* Without its walls echod starts only if that is what its user wants. */
+static int check_sandbox(const struct options *options)
+{
+	if (!sandbox_is_wanted(options) || sandbox_check() == 0)
+		return 0;
+	diag("seccomp: %s; with --no-sandbox echod does without", strerror(errno));
+	return -1;
+}
+
+/* What is to be opened is open: the master needs no more rights than its children have. */
+static int close_in(const struct master *master)
+{
+	if (rights_give_up() == 0 && (!sandbox_is_wanted(master->options) || rights_show(false) == 0))
+		return 0;
+	diag_errno("giving up rights");
+	return -1;
 }
 
 /* Says that the options promise a client more than there is for all. */
@@ -251,6 +271,8 @@ int startup_begin(struct master *master)
 	uint64_t descriptors;
 	struct capacity capacity;
 
+	if (check_sandbox(master->options) != 0)
+		return -1;
 	check_buffers(master->options);
 	if (user_text != NULL && user_find(user_text, &user) != 0)
 		return -1;
@@ -277,7 +299,9 @@ int startup_begin(struct master *master)
 		return -1;
 	}
 	/* Whoever makes the status socket must be able to remove it. */
-	return monitor_open(master);
+	if (monitor_open(master) != 0)
+		return -1;
+	return close_in(master);
 }
 
 static int attach_all(struct master *master, int ledger_fd)
@@ -318,5 +342,5 @@ int startup_resume(struct master *master, int ledger_fd)
 	master->ledger->upgrade.program_fd = -1;
 	master->ledger->upgrade.program++;
 	master->ledger->upgrade.replacing = 0;
-	return 0;
+	return close_in(master);
 }

@@ -78,6 +78,7 @@ struct master {
 	uint32_t activated;         /* listening sockets that were handed over at the start (activation.h) */
 	uint64_t complain_at;       /* when a trouble that lasts may be spoken of again */
 	uint64_t start_complain_at; /* the same of processes that cannot be started */
+	uint64_t audit_at;          /* when the workers' memory may be looked at next */
 	struct acceptor acceptor;
 	struct monitor monitor;
 	struct census census; /* if there is --max-per-address */

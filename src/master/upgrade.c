@@ -34,7 +34,7 @@ static const char *walk(char *folder, const char *name)
 
 		if (name[1] == '.' && last != NULL)
 			*last = '\0';
-		name = strchr(name, '/');
+		name += strcspn(name, "/");
 		name += strspn(name, "/");
 	}
 	return name;

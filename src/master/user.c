@@ -4,18 +4,16 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/diag.h"
 #include "common/number.h"
+#include "common/rights.h"
 
 enum { NAME_BYTES = 256 };
 
@@ -106,15 +104,6 @@ static bool is_already(const struct user *user)
 	       (others == 0 || (others == 1 && other_gid == user->gid));
 }
 
-/* Root's go with the user id as a rule, which a securebit prevents; an ordinary user may have been given some. */
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { .effective = 0 } };
-
-	return (int)syscall(SYS_capset, &header, none);
-}
-
 int user_become(const struct user *user)
 {
 	/* In this order: the user may not change its groups. */
@@ -122,12 +111,9 @@ int user_become(const struct user *user)
 	    (setgroups(0, NULL) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
 	     setresuid(user->uid, user->uid, user->uid) != 0))
 		return -1;
-	/* The program on disk may have capabilities of its own, which an upgrade must not bring back. */
-	if (drop_capabilities() != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return -1;
 	/*
-	 * After a change of user what is in /proc/self still belongs to root, and oom_score_adj could not be written
-	 * (proc(5)), until the next program is executed. There is nothing of root's in this memory.
+	 * After a change of user what is in /proc/self still belongs to root until the next program is executed
+	 * (proc(5)). There is nothing of root's in this memory.
 	 */
-	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return rights_show(true);
 }

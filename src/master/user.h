@@ -17,7 +17,7 @@ int user_find(const char *text, struct user *user);
 
 /*
  * Makes this process, and what it starts from now on, nothing but that user: real, effective and saved ids, no
- * other groups, no capabilities (capabilities(7)), none by executing anything either. What it has open stays open.
+ * other groups. What it has open stays open, and its capabilities are for rights_give_up().
  * An ordinary process may become only what it is. -1 with errno, and then it may be neither the one nor the other.
  */
 int user_become(const struct user *user);

@@ -102,9 +102,9 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 		client_let_go(clients, client);
 		return NULL;
 	case DISAGREES:
-		report(client, client->attempts == ATTEMPTS_MAX
-				       ? "the kernel does not tell its state, closing"
-				       : "connection and table disagree, closing");
+		report(clients, client,
+		       client->attempts == ATTEMPTS_MAX ? "the kernel does not tell its state, closing"
+							: "connection and table disagree, closing");
 		__attribute__((fallthrough));
 	case GIVEN_UP:
 		slot_set(client->slot, SLOT_CUT | SLOT_BROKEN | SLOT_FAILED);

@@ -1,25 +1,52 @@
 /* Memory for what slow clients have not read yet; run by a worker. See buffer.h. */
 #include "worker/buffer.h"
 
+#include <sys/mman.h>
+
 #include "common/commit.h"
+
+/* At once: each takes a system call, in which nobody is served. A page of each is more than anybody needs at once. */
+enum { TRIM_RINGS = 64 };
+
+/* ---- what a predecessor left ---- */
+
+/* Gives the memory from one position in the part to another back to the system; if that fails the next start does. */
+static void give_back_between(struct part *part, uint64_t from, uint64_t to)
+{
+	if (to > from)
+		(void)madvise((uint8_t *)part + from, to - from, MADV_REMOVE);
+}
+
+/* Does the ring of a connection hold what its slot says? All of them together hold no more than there is. */
+static bool is_sound(const struct clients *clients, struct slot *slot, uint64_t held_by_others)
+{
+	return slot_ring_is_sound(clients->part, slot) &&
+	       held_by_others + committed(&slot->ring_held) <=
+		       clients->budget->total_bytes + clients->part->plan.slot_count * clients->page_bytes;
+}
 
 void buffers_check(struct clients *clients)
 {
 	struct part *part = clients->part;
+	uint64_t given_back = part->plan.rings_at;
 	uint64_t held = 0;
 
-	for (uint32_t i = 0; i < committed(&part->reach) && i < part->slot_count; i++) {
+	for (uint32_t i = 0; i < committed(&part->plan.reach); i++) {
 		struct slot *slot = &part->slots[i];
+		uint64_t ring_at = part->plan.rings_at + i * part->plan.ring_stride;
 		bool is_open = committed(&slot->state) == SLOT_OPEN;
 
-		if (is_open && !slot_ring_is_sound(part, slot))
+		if (is_open && !is_sound(clients, slot, held))
 			slot_set(slot, SLOT_DAMAGED);
-		if (!is_open || slot_has(slot, SLOT_DAMAGED)) {
-			commit(&slot->ring_held, part->ring_stride);
-			slot_give_ring_back(part, slot);
-		}
+		if (!is_open || slot_has(slot, SLOT_DAMAGED))
+			commit(&slot->ring_held, 0);
+		if (committed(&slot->ring_held) == 0)
+			continue;
+		give_back_between(part, given_back, ring_at);
+		given_back = ring_at + committed(&slot->ring_held);
 		held += committed(&slot->ring_held);
 	}
+	give_back_between(part, given_back, clients->part_bytes);
 	budget_set(clients->budget, clients->account, held);
 }
 
@@ -37,7 +64,7 @@ static void take_memory(struct clients *clients, struct slot *slot, uint64_t nee
 	uint64_t taken = take(clients, needed - held);
 
 	if (held + taken < needed) {
-		buffers_trim(clients);
+		(void)buffers_trim(clients);
 		held = committed(&slot->ring_held);
 		taken += take(clients, needed - held - taken);
 	}
@@ -52,7 +79,7 @@ uint64_t buffer_make_room(struct clients *clients, struct slot *slot, uint64_t w
 {
 	uint64_t queued = slot_queued(slot);
 	uint64_t backlog = slot_backlog(slot);
-	uint64_t left = clients->part->ring_bytes - backlog;
+	uint64_t left = clients->part->plan.ring_bytes - backlog;
 	uint64_t needed, held;
 	struct ring ring;
 
@@ -87,12 +114,15 @@ void buffer_note_idle(struct clients *clients, const struct client *client)
 		queue_add(&clients->idle_rings, client_number(clients, client));
 }
 
-void buffers_trim(struct clients *clients)
+bool buffers_trim(struct clients *clients)
 {
-	while (clients->idle_rings.count > 0) {
+	for (int rings = 0; clients->idle_rings.count > 0 && rings < TRIM_RINGS;) {
 		struct slot *slot = clients->each[queue_take(&clients->idle_rings)].slot;
 
-		if (slot_backlog(slot) == 0)
+		if (slot_backlog(slot) == 0) {
 			buffer_give_back(clients, slot);
+			rings++;
+		}
 	}
+	return clients->idle_rings.count == 0;
 }

@@ -14,7 +14,8 @@
 
 /*
  * Counts this worker's account in the budget anew; before the first adoption. A slot that cannot be
- * right in what it says of its ring is marked, and all it may have of the ring is given back.
+ * right in what it says of its ring is marked. What no ring holds is given back to the system: a predecessor
+ * may have written where it had booked nothing.
  */
 void buffers_check(struct clients *clients);
 
@@ -30,7 +31,7 @@ void buffer_give_back(struct clients *clients, struct slot *slot);
 /* Takes note of a ring that holds memory for nothing: buffers_trim() gives it back if that is so then. */
 void buffer_note_idle(struct clients *clients, const struct client *client);
 
-/* Gives the memory of empty rings back to the system. */
-void buffers_trim(struct clients *clients);
+/* Gives the memory of some empty rings back to the system; false if there are more. */
+bool buffers_trim(struct clients *clients);
 
 #endif

@@ -23,13 +23,14 @@
 int clients_init(struct clients *clients, const struct seat *seat, struct tap *tap, int epoll_fd)
 {
 	struct part *part = seat->memory.base;
-	uint32_t most = part->slot_count;
+	uint32_t most = part->plan.slot_count;
 
 	*clients = (struct clients){
 		.options = seat->options,
 		.part = part,
+		.part_bytes = seat->memory.bytes,
 		.tap = tap,
-		.budget = seat->budget,
+		.budget = seat->budget.base,
 		.account = seat->number,
 		.epoll_fd = epoll_fd,
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
@@ -38,8 +39,9 @@ int clients_init(struct clients *clients, const struct seat *seat, struct tap *t
 	if (clients->each == NULL || queue_init(&clients->ready, most) != 0 ||
 	    queue_init(&clients->bulk, most) != 0 || queue_init(&clients->held_up, most) != 0 ||
 	    queue_init(&clients->untold, most) != 0 || queue_init(&clients->ended, most) != 0 ||
-	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->idle_rings, most) != 0 ||
-	    queue_init(&clients->known, most) != 0 || timers_init(clients) != 0 ||
+	    queue_init(&clients->finished, most) != 0 || queue_init(&clients->lacking, most) != 0 ||
+	    queue_init(&clients->idle_rings, most) != 0 || queue_init(&clients->known, most) != 0 ||
+	    timers_init(clients) != 0 ||
 	    (seat->options->proxy_protocol && wheel_init(&clients->headers, most, HEADER_MSECS) != 0)) {
 		clients_release(clients);
 		errno = ENOMEM;
@@ -59,6 +61,7 @@ void clients_release(struct clients *clients)
 	queue_release(&clients->untold);
 	queue_release(&clients->ended);
 	queue_release(&clients->finished);
+	queue_release(&clients->lacking);
 	queue_release(&clients->idle_rings);
 	queue_release(&clients->known);
 	timers_release(clients);
@@ -141,7 +144,7 @@ void client_let_go(struct clients *clients, struct client *client)
 	int error = errno;
 
 	if (events_end(clients, client) != 0)
-		diag_errno("epoll_ctl");
+		report_errno(clients, client, "epoll_ctl");
 	close(client->fd);
 	client->fd = -1;
 	clients->count--;
@@ -184,10 +187,15 @@ void client_cut(struct clients *clients, struct client *client, uint32_t why)
 
 void clients_cut(struct clients *clients)
 {
-	for (uint32_t i = 0; i < clients->reach && clients->count > 0; i++) {
-		if (clients->each[i].fd >= 0 && !slot_has(clients->each[i].slot, SLOT_ENDED))
-			client_cut(clients, &clients->each[i], 0);
-	}
+	clients->cutting = true;
+	for (uint32_t i = 0; i < clients->reach; i++)
+		client_cut_late(clients, &clients->each[i]);
+}
+
+void client_cut_late(struct clients *clients, struct client *client)
+{
+	if (clients->cutting && client->fd >= 0 && !slot_has(client->slot, SLOT_ENDED))
+		client_cut(clients, client, 0);
 }
 
 uint32_t clients_take_finished(struct clients *clients, uint32_t *slots, uint32_t most)
@@ -204,17 +212,17 @@ uint32_t clients_take_finished(struct clients *clients, uint32_t *slots, uint32_
 
 /* ---- the echo ---- */
 
-static void echo_is_full(const struct clients *clients, const struct client *client)
+static void echo_is_full(struct clients *clients, const struct client *client)
 {
 	struct slot *slot = client->slot;
 
 	if (clients->options->when_full == WHEN_FULL_CLOSE) {
 		if (!slot_has(slot, SLOT_CUT))
-			report(client, "echo buffer full, closing");
+			report(clients, client, "echo buffer full, closing");
 		slot_set(slot, SLOT_CUT | SLOT_BROKEN | SLOT_OVERFULL);
 	} else if (!slot_has(slot, SLOT_DROPPING)) {
 		slot_set(slot, SLOT_DROPPING);
-		report(client, "echo buffer full, dropping");
+		report(clients, client, "echo buffer full, dropping");
 	}
 }
 
@@ -239,13 +247,12 @@ static void enqueue(struct clients *clients, const struct client *client, size_t
 		echo_is_full(clients, client);
 }
 
-static ssize_t send_pieces(int fd, struct iovec *pieces, int piece_count)
+/* One piece goes faster by send(2). Nobody has the process end at a broken connection (SIGPIPE): startup_signals(). */
+static ssize_t send_pieces(int fd, const struct iovec *pieces, int piece_count)
 {
-	struct msghdr header = { .msg_iov = pieces, .msg_iovlen = (size_t)piece_count };
-
 	if (piece_count == 1)
 		return send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
-	return sendmsg(fd, &header, MSG_NOSIGNAL);
+	return writev(fd, pieces, piece_count);
 }
 
 /* Sends, queues or drops bytes of the chunk in hand. */
@@ -317,7 +324,7 @@ bool client_wants_to_receive(const struct clients *clients, const struct client 
 		return false;
 	if (queue_has(&clients->known, client_number(clients, client)) && !clients->draining)
 		return false;
-	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->ring_bytes;
+	return !may_pause(clients, slot) || slot_backlog(slot) < clients->part->plan.ring_bytes;
 }
 
 bool client_may_send(const struct client *client)

@@ -69,8 +69,11 @@ bool client_retry(struct client *client);
 /* Closes a connection as it is. `why` is the flag that says so (enum slot_flag), or 0: the server ends. */
 void client_cut(struct clients *clients, struct client *client, uint32_t why);
 
-/* Closes all connections as they are. */
+/* The time for a shutdown is over: closes all connections as they are; to be called once. */
 void clients_cut(struct clients *clients);
+
+/* Closes one that may have been adopted after that. */
+void client_cut_late(struct clients *clients, struct client *client);
 
 /* Puts the ends of connections into the log, if they belong there and the pipe has room. */
 void clients_conclude(struct clients *clients);

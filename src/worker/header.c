@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
-#include "common/diag.h"
 #include "worker/outcome.h"
 #include "worker/proxy.h"
+#include "worker/report.h"
 #include "worker/timers.h"
 
 enum { TAKE_BYTES = 4096 };
@@ -44,13 +44,9 @@ static bool is_worth_telling(const struct clients *clients, const struct client 
 
 static void refuse(struct clients *clients, struct client *client, const char *why)
 {
-	char peer[ADDRESS_TEXT_BYTES];
-
 	slot_set(client->slot, SLOT_PEER_DONE | SLOT_HEADLESS);
-	if (!is_worth_telling(clients, client))
-		return;
-	address_text(&client->slot->real_peer, peer);
-	diag_seldom(&clients->refuse_tell_at, "%s: %s, closing", peer, why);
+	if (is_worth_telling(clients, client))
+		report_refusal(clients, client, why);
 }
 
 void header_miss(struct clients *clients, struct client *client)

@@ -31,16 +31,16 @@ void outcome_sent(struct clients *clients, struct client *client, size_t count, 
 		client->outgoing = OUTGOING_FULL;
 	} else {
 		if (errno != EAGAIN)
-			report_seldom(clients, client, "sending, trying again");
+			report_errno(clients, client, "sending, trying again");
 		client->outgoing = OUTGOING_STALLED;
-		clients->short_of_memory = true;
+		queue_add(&clients->lacking, client_number(clients, client));
 	}
 }
 
 void outcome_starve(struct clients *clients, struct client *client)
 {
 	client->incoming = INCOMING_STARVED;
-	clients->short_of_memory = true;
+	queue_add(&clients->lacking, client_number(clients, client));
 }
 
 void outcome_nothing(struct clients *clients, struct client *client, ssize_t result)
@@ -55,7 +55,7 @@ void outcome_nothing(struct clients *clients, struct client *client, ssize_t res
 	} else if (!error_passes(errno)) {
 		slot_set(slot, SLOT_PEER_DONE | SLOT_BROKEN | failure());
 	} else if (errno != EINTR) {
-		report_seldom(clients, client, "receiving, trying again");
+		report_errno(clients, client, "receiving, trying again");
 		outcome_starve(clients, client);
 	}
 }

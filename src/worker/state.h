@@ -48,6 +48,7 @@ struct client {
 struct clients {
 	const struct options *options;
 	struct part *part;
+	size_t part_bytes;
 	struct tap *tap;
 	struct budget *budget;
 	uint32_t account; /* this worker's, in the budget */
@@ -63,14 +64,16 @@ struct clients {
 	struct queue ended;      /* those that are closed, which is not in the log yet */
 	struct queue finished;   /* those that are done as soon as the batch is flushed */
 	struct queue known;      /* those the master is to admit: see header.h */
+	struct queue lacking;    /* those that were starved or stalled, and perhaps still are */
 	struct queue idle_rings; /* those whose empty rings may still hold memory: see buffer.h */
 	struct wheel
-		timers[TIMEOUTS]; /* when to look at whom; without memory where there is no such timeout */
-	bool draining;            /* a shutdown: finish what has arrived */
-	bool short_of_memory;     /* some are starved or stalled */
-	uint64_t complain_at;     /* when to speak again of what is tried again and again */
-	struct wheel headers;     /* those whose PROXY headers are awaited: see header.h */
-	uint64_t refuse_tell_at;  /* when to speak again of a wrong header */
+		timers[TIMEOUTS];   /* when to look at whom; without memory where there is no such timeout */
+	bool draining;              /* a shutdown: finish what has arrived */
+	bool cutting;               /* its time is over: whoever is adopted now is closed, too */
+	uint64_t complain_at;       /* when to speak again of what is tried again and again */
+	struct wheel headers;       /* those whose PROXY headers are awaited: see header.h */
+	uint64_t refuse_tell_at;    /* when to speak again of a wrong header */
+	const struct client *about; /* whom the message is about that is being said; NULL: none */
 };
 
 static inline uint32_t client_number(const struct clients *clients, const struct client *client)

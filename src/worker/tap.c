@@ -48,7 +48,7 @@ static bool is_sound(const struct tap *tap)
 {
 	return flushed(tap) == block_start(flushed(tap)) && flushed(tap) <= filled(tap) &&
 	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
-	       left_in_block(filled(tap)) >= sizeof(struct record) + RECORD_NOTE_MAX_BYTES;
+	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
 }
 
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope)
@@ -95,7 +95,7 @@ bool tap_is_empty(const struct tap *tap)
 
 const struct chunk *tap_in_hand(const struct tap *tap)
 {
-	if (part_in_hand(tap->part, tap->part->slot_count) == PART_NOBODY)
+	if (part_in_hand(tap->part, tap->part->plan.slot_count) == PART_NOBODY)
 		return NULL;
 	return &tap->part->batch.in_hand;
 }
@@ -162,17 +162,20 @@ size_t tap_small_room(const struct tap *tap)
 	return room >= SMALL_BYTES ? room : room + RECORD_PAYLOAD_MAX_BYTES;
 }
 
-/* Writes the header of a record at `position` for `wanted` bytes, or what fits; returns how many that is. */
-static size_t head_record(const struct tap *tap, uint64_t *position, struct record record, size_t wanted,
+/*
+ * Completes a record at `position`, where its payload lies already: `wanted` bytes, or what fits; returns how many
+ * that is.
+ */
+static size_t fill_record(const struct tap *tap, uint64_t *position, struct record record, size_t wanted,
 			  size_t dropped)
 {
 	size_t length = record_fit(left_in_block(*position), wanted);
 
-	record.key = tap->part->key;
 	record.length = (uint16_t)length;
 	record.dropped = length == wanted ? (uint16_t)dropped : 0;
 	record.padding = (uint8_t)record_padding(left_in_block(*position), length);
 	memcpy(address_of(tap, *position), &record, sizeof(record));
+	record_complete(address_of(tap, *position));
 	*position += record_bytes(&record);
 	return length;
 }
@@ -180,7 +183,9 @@ static size_t head_record(const struct tap *tap, uint64_t *position, struct reco
 static struct record record_of(const struct tap *tap, const struct slot *slot, enum record_type type)
 {
 	return (struct record){
-		.slot = tap->part->first_slot + (uint32_t)(slot - tap->part->slots),
+		.mark = RECORD_MARK,
+		.seal = slot->seal,
+		.slot = tap->part->plan.first_slot + (uint32_t)(slot - tap->part->slots),
 		.generation = slot->generation,
 		.type = (uint8_t)type,
 		.peer = slot->peer,
@@ -208,7 +213,7 @@ void tap_settle(struct tap *tap, size_t count, size_t dropped)
 	record.time_usecs = chunk->time_usecs;
 	while (done < wanted) {
 		record.offset = chunk->offset + done;
-		done += head_record(tap, &position, record, wanted - done, dropped);
+		done += fill_record(tap, &position, record, wanted - done, dropped);
 	}
 	commit(&tap->part->batch.filled, position);
 	commit_at("settled", &tap->part->batch.in_hand.slot, PART_NOBODY);
@@ -224,7 +229,7 @@ void tap_abandon_in_hand(struct tap *tap)
 	const struct chunk *chunk = &tap->part->batch.in_hand;
 	uint32_t index = committed(&chunk->slot);
 
-	if (index < tap->part->slot_count && chunk->position == filled(tap) &&
+	if (index < tap->part->plan.slot_count && chunk->position == filled(tap) &&
 	    chunk->generation == tap->part->slots[index].generation) {
 		uint64_t received = committed(&tap->part->slots[index].received);
 
@@ -237,14 +242,14 @@ void tap_abandon_in_hand(struct tap *tap)
 /* Adds a record with a payload of at most RECORD_NOTE_MAX_BYTES. False if the pipe has no room now. */
 static bool add_note(struct tap *tap, const struct record *record, const void *note, size_t bytes)
 {
-	uint64_t position, end;
+	uint64_t position;
 
 	if (is_full(tap) && !tap_flush(tap))
 		return false;
-	position = end = filled(tap);
-	head_record(tap, &end, *record, bytes, 0);
+	position = filled(tap);
 	memcpy(address_of(tap, position) + sizeof(*record), note, bytes);
-	commit(&tap->part->batch.filled, end);
+	fill_record(tap, &position, *record, bytes, 0);
+	commit(&tap->part->batch.filled, position);
 	return true;
 }
 
@@ -386,7 +391,7 @@ bool tap_flush(struct tap *tap)
 			tap->is_failing = errno != EAGAIN;
 			return false;
 		}
-		diag_errno("the pipe to the logger");
+		diag_errno("worker %u: the pipe to the logger", tap->part->plan.number);
 		tap->reader_is_gone = true;
 	}
 	tap->blocked_at = CLOCK_NEVER;

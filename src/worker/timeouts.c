@@ -81,20 +81,20 @@ static uint64_t next_look(const struct clients *clients, const struct client *cl
 	return timers_due(clients, client, timeout);
 }
 
-static void tell(const struct client *client, enum timeout timeout, uint64_t msecs)
+static void tell(struct clients *clients, const struct client *client, enum timeout timeout, uint64_t msecs)
 {
 	bool seconds = msecs % 1000 == 0;
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s for %ju %s, closing", timeout == TIMEOUT_IDLE ? "idle" : "stalled",
 		 (uintmax_t)(seconds ? msecs / 1000 : msecs), seconds ? "s" : "ms");
-	report(client, text);
+	report(clients, client, text);
 }
 
 static void end(struct clients *clients, struct client *client, enum timeout timeout)
 {
 	if (clients->options->verbose)
-		tell(client, timeout, timers_msecs(clients, timeout));
+		tell(clients, client, timeout, timers_msecs(clients, timeout));
 	client_cut(clients, client, timeout == TIMEOUT_IDLE ? SLOT_IDLE : SLOT_STALLED);
 }
 

@@ -18,7 +18,8 @@ int timers_init(struct clients *clients)
 	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++) {
 		uint64_t msecs = timers_msecs(clients, timeout);
 
-		if (msecs > 0 && wheel_init(&clients->timers[timeout], clients->part->slot_count, msecs) != 0)
+		if (msecs > 0 &&
+		    wheel_init(&clients->timers[timeout], clients->part->plan.slot_count, msecs) != 0)
 			return -1;
 	}
 	return 0;

@@ -70,10 +70,12 @@ bool turns_begin(struct clients *clients, struct client *client)
 	if (clients->draining)
 		client_drain(clients, client);
 	serve(clients, client);
-	if (client->fd < 0 || events_begin(clients, client) == 0)
-		return true;
-	client_let_go(clients, client);
-	return false;
+	if (client->fd >= 0 && events_begin(clients, client) != 0) {
+		client_let_go(clients, client);
+		return false;
+	}
+	client_cut_late(clients, client);
+	return true;
 }
 
 void turns_expire(struct clients *clients)
@@ -98,9 +100,10 @@ void turns_drain(struct clients *clients)
 
 void turns_retry(struct clients *clients)
 {
-	clients->short_of_memory = false;
-	for (uint32_t i = 0; i < clients->reach; i++) {
-		if (clients->each[i].fd >= 0 && client_retry(&clients->each[i]))
-			turns_enlist(clients, &clients->each[i]);
+	while (clients->lacking.count > 0) {
+		struct client *client = &clients->each[queue_take(&clients->lacking)];
+
+		if (client->fd >= 0 && client_retry(client))
+			turns_enlist(clients, client);
 	}
 }

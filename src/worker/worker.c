@@ -14,7 +14,9 @@
 #include "common/clock.h"
 #include "common/commit.h"
 #include "common/diag.h"
+#include "common/hostile.h"
 #include "common/message.h"
+#include "common/sandbox.h"
 #include "worker/adopt.h"
 #include "worker/buffer.h"
 #include "worker/client.h"
@@ -72,14 +74,24 @@ static struct tap_scope scope_of(const struct options *options)
 
 static bool send_message(const void *context, const char *line, size_t length)
 {
-	const struct seat *seat = context;
+	const struct worker *worker = context;
+	const struct seat *seat = worker->seat;
+	struct record origin = report_origin(&worker->clients, seat->message_seal);
 
-	return message_send(seat->pipe_fd, seat->key, seat->options, line, length);
+	return message_send(seat->pipe_fd, &origin, seat->options, line, length);
+}
+
+static bool tell_master_to_say(const void *context, const char *line, size_t length)
+{
+	const struct worker *worker = context;
+
+	return message_tell(worker->seat->channel_fd, report_about(&worker->clients), line, length);
 }
 
 static int attach(struct worker *worker, const struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
+	struct part *part = seat->memory.base;
 
 	*worker = (struct worker){
 		.seat = seat,
@@ -89,17 +101,19 @@ static int attach(struct worker *worker, const struct seat *seat)
 		.trim_at = CLOCK_NEVER,
 		.done = { .type = CHANNEL_DONE },
 	};
-	if (seat->options->messages_in_log)
-		diag_through(send_message, seat);
+	worker->clients.part = part;
+	diag_through(seat->options->messages_in_log ? send_message : tell_master_to_say, worker);
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
-	if (!tap_init(&worker->tap, seat->memory.base, seat->pipe_fd, scope_of(seat->options)))
+	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options)))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
 	worker->clients.draining = seat->deadline_at != CLOCK_NEVER;
 	buffers_check(&worker->clients);
+	if (sandbox_enter(seat) != 0)
+		return -1;
 	return channel_send_patiently(seat->channel_fd, &ready);
 }
 
@@ -163,7 +177,7 @@ static void take_in(struct worker *worker, const struct channel_message *message
 	const struct chunk *in_hand = tap_in_hand(&worker->tap);
 	uint32_t index = message->slots[0];
 
-	if (message->count != 1 || index >= clients->part->slot_count || clients->each[index].fd >= 0) {
+	if (message->count != 1 || index >= clients->part->plan.slot_count || clients->each[index].fd >= 0) {
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -176,7 +190,7 @@ static void take_in(struct worker *worker, const struct channel_message *message
 	if (fd < 0)
 		errno = EMFILE; /* the one reason to lose it: channel_receive() */
 	if (fd < 0 || !take_over(worker, index, fd)) {
-		report_seldom(clients, &clients->each[index], "has to wait");
+		report_errno(clients, &clients->each[index], "has to wait");
 		refuse(worker, index);
 	}
 }
@@ -342,12 +356,13 @@ static void keep_time(struct worker *worker)
 {
 	struct clients *clients = &worker->clients;
 
-	if (clock_reached(worker->deadline_at))
+	if (clock_reached(worker->deadline_at) && !clients->cutting)
 		clients_cut(clients);
 	turns_expire(clients);
-	if (is_due(&worker->trim_at, clients->idle_rings.count > 0, TRIM_MSECS))
-		buffers_trim(clients);
-	if (clients->short_of_memory)
+	/* What is left over follows soon, but others are served in between. */
+	if (is_due(&worker->trim_at, clients->idle_rings.count > 0, TRIM_MSECS) && !buffers_trim(clients))
+		worker->trim_at = clock_msecs();
+	if (clients->lacking.count > 0)
 		retry_soon(worker);
 	if (clock_reached(worker->retry_at)) {
 		worker->retry_at = CLOCK_NEVER;
@@ -413,10 +428,17 @@ static int loop(struct worker *worker)
 		ask_for_admission(worker);
 		keep_time(worker);
 		flush(worker);
+		hostile_turn(worker->seat);
 		if (worker->failed)
 			return -1;
 	}
 	return 0;
+}
+
+/* As long as there are descriptors of them. */
+static int protect_memory(const struct seat *seat)
+{
+	return part_protect(&seat->memory) == 0 ? budget_protect(&seat->budget, seat->number) : -1;
 }
 
 int worker_run(struct seat *seat)
@@ -424,7 +446,7 @@ int worker_run(struct seat *seat)
 	static struct worker worker; /* too large for a stack */
 	int result = -1;
 
-	if (seat_take(seat) == 0 && attach(&worker, seat) == 0)
+	if (protect_memory(seat) == 0 && seat_take(seat) == 0 && attach(&worker, seat) == 0)
 		result = loop(&worker);
 	else
 		diag_errno("worker %u", seat->number);

@@ -31,6 +31,7 @@ int reset_main(int argc, char *argv[]);
 int oob_main(int argc, char *argv[]);
 int nonblock_main(int argc, char *argv[]);
 int swarm_main(int argc, char *argv[]);
+int flood_main(int argc, char *argv[]);
 int killer_main(int argc, char *argv[]);
 int loss_main(int argc, char *argv[]);
 int parts_main(int argc, char *argv[]);

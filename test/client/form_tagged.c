@@ -23,7 +23,10 @@ _Noreturn static void fail_here(const char *what)
 /* The source whose ADDRESS:PORT, followed by mark, stands here; goes on behind the mark. */
 static struct source *take_address(const char *mark)
 {
-	const char *end = memmem(input.next, (size_t)(input.end - input.next), mark, strlen(mark));
+	size_t left = (size_t)(input.end - input.next);
+	/* With sanitizers memmem() takes the longer, the more it may look at. */
+	size_t most = ADDRESS_BYTES + strlen(mark);
+	const char *end = memmem(input.next, left < most ? left : most, mark, strlen(mark));
 	char address[ADDRESS_BYTES];
 	struct source *found;
 

@@ -129,6 +129,18 @@ static const struct piece pieces[] = {
 	PIECE("\0a\0\0"),
 	PIECE("\033[2J\033[1;31m\033]0;title\007"),
 	PIECE("\177"),
+	/* what the workers write to the logger: the beginning of a record; one of data with its payload; an end */
+	PIECE("\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe"
+	      "\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe"
+	      "\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe"
+	      "\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe"),
+	PIECE("\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\2\0\4\0\0\0"
+	      "\0\0\0\0\0\0\0\0\0\0\xff\xff\177\0\0\1\x88\x13"
+	      "\0\0\0\0\1\0\0\0a seal..\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0hey\n"),
+	PIECE("\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\4\0\0\0\0\0"
+	      "\0\0\0\0\0\0\0\0\0\0\xff\xff\177\0\0\1\x88\x13"
+	      "\0\0\0\0\1\0\0\0a seal..\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+	PIECE("echod: shutdown: processes hang, the log is not complete"),
 	/* C1: as characters, as bytes */
 	PIECE("\xc2\x80\xc2\x85\xc2\x9b"
 	      "2J"),

@@ -65,6 +65,7 @@ struct source {
 	uint64_t least; /* bytes that the log must have */
 	uint64_t bytes; /* that were sent */
 	uint64_t found; /* that the log has told of */
+	bool optional;  /* the log need not mention it */
 	bool announced, closed;
 	struct payload payload; /* stands at found */
 	bool newline_pending; /* tagged: its last piece ended with a newline: sent, or put in by the logger? */

@@ -28,6 +28,9 @@ static const struct command {
 	{ "swarm", swarm_main,
 	  "[-oPrz] [-n COUNT] [-b BYTES] [-c CHUNK] [-w WINDOW] [-k KIB] [-p PERCENT] [-s SEED] "
 	  "[-m MANIFEST] [-y KIND] ADDRESS:PORT" },
+	{ "flood", flood_main,
+	  "[-P] [-k AT_ONCE] [-r PER_SECOND] [-n COUNT] [-t SECONDS] [-e OF_EACH] [-s SEED] [-m MANIFEST] "
+	  "[-y KIND] ADDRESS:PORT" },
 	{ "killer", killer_main, "[-n KILLS] [-i MSECS] [-y TIMES] [-s SEED] [-t NAME]... PID" },
 	{ "loss", loss_main, "PERCENT PID" },
 	{ "cuts", cuts_main, "[-e] [-s SEED] [-m MANIFEST] ADDRESS:PORT" },

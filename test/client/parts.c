@@ -35,7 +35,7 @@ static uint64_t ring_bytes;
 static void add_ring_memory(int fd, void *base)
 {
 	const struct part *part = base;
-	off_t at = (off_t)part->rings_at;
+	off_t at = (off_t)part->plan.rings_at;
 
 	for (;;) {
 		off_t start = lseek(fd, at, SEEK_DATA);
@@ -77,7 +77,7 @@ static void spoil(int fd, void *base)
 	struct part *part = base;
 
 	(void)fd;
-	for (uint32_t i = 0; i < part->slot_count; i++) {
+	for (uint32_t i = 0; i < part->plan.slot_count; i++) {
 		struct slot *slot = &part->slots[i];
 
 		if (atomic_load(&slot->state) != SLOT_OPEN || slot->peer.port != wanted_peer.port ||

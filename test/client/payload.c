@@ -154,6 +154,12 @@ void manifest_add_range(FILE *manifest, const char *address, unsigned stream, ui
 		fail_errno("manifest");
 }
 
+void manifest_add_optional(FILE *manifest, const char *address, unsigned stream, uint64_t most)
+{
+	if (manifest != NULL && fprintf(manifest, "?%s %u 0 %" PRIu64 "\n", address, stream, most) < 0)
+		fail_errno("manifest");
+}
+
 void manifest_close(FILE *manifest)
 {
 	if (manifest != NULL && fclose(manifest) != 0)

@@ -63,12 +63,14 @@ size_t payload_match(struct payload *payload, const char *from, size_t bytes);
 
 /*
  * A file of lines "ADDRESS:PORT STREAM LEAST MOST" that tells how much of each stream the log is to have; the
- * first is "seed SEED KIND". The two differ where a connection was reset. Without a path there is none: NULL, to
- * which nothing is added.
+ * first is "seed SEED KIND". The two numbers differ where a connection was reset. One that may have ended before the
+ * server had accepted it has a '?' in front: the log need not mention it. Without a path there is none: NULL, to which
+ * nothing is added.
  */
 FILE *manifest_create(const char *path, enum payload_kind kind, uint64_t seed);
 void manifest_add(FILE *manifest, const char *address, unsigned stream, uint64_t bytes);
 void manifest_add_range(FILE *manifest, const char *address, unsigned stream, uint64_t least, uint64_t most);
+void manifest_add_optional(FILE *manifest, const char *address, unsigned stream, uint64_t most);
 void manifest_close(FILE *manifest);
 
 #endif

@@ -47,6 +47,7 @@ void read_manifest(const char *path)
 	uint64_t seed;
 	enum payload_kind kind;
 	struct source source = { 0 };
+	char mark[2];
 	unsigned stream;
 
 	if (manifest == NULL)
@@ -56,8 +57,11 @@ void read_manifest(const char *path)
 		fail("%s: no seed", path);
 	kind = payload_kind(kind_name);
 	have_other_kinds |= kind != PAYLOAD_LINES;
-	while (fscanf(manifest, "%63s %u %" SCNu64 " %" SCNu64, source.address, &stream, &source.least,
-		      &source.bytes) == 4) {
+	for (;;) {
+		source.optional = fscanf(manifest, " %1[?]", mark) == 1;
+		if (fscanf(manifest, "%63s %u %" SCNu64 " %" SCNu64, source.address, &stream, &source.least,
+			   &source.bytes) != 4)
+			break;
 		payload_start(&source.payload, kind, seed, stream);
 		add_source(&source);
 	}
@@ -92,6 +96,8 @@ void check_all_found(bool must_close)
 	for (size_t i = 0; i < count; i++) {
 		const struct source *source = &sources[i];
 
+		if (source->optional && !source->announced)
+			continue;
 		if (!source->announced)
 			fail("log: %s is not announced", source->address);
 		if (source->found < source->least)

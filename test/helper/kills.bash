@@ -96,11 +96,16 @@ attach() {
 	strace -qq -o "$TMP/trace" -p "$1" "${@:2}" 3>&- &
 	started tracer
 	wait_until is_traced_or_refused "$1"
-	is_traced "$1" || is_gone "$1" # which it may be of just that
+	is_traced "$1" || is_dead "$1" # which it may have of just that
 }
 
 is_traced() {
 	grep -qs '^TracerPid:.[1-9]' "/proc/$1/status"
+}
+
+# Has the process ended, though its parent may not have asked for its status yet?
+is_dead() {
+	! grep -qs '^State:.[^XZ]' "/proc/$1/status"
 }
 
 is_traced_or_refused() {
@@ -274,10 +279,15 @@ splits() {
 # is_exact NAME...: after stop_echod. The log has what the swarms of these names have sent, and the server's
 # own counts of it, if it runs with --verbose, are right. Nothing was dropped.
 is_exact() {
+	splits tagged "$@"
+	counts_are_exact "$@"
+}
+
+# counts_are_exact NAME...: the second half of that, whatever the log's form.
+counts_are_exact() {
 	local manifests=("${@/#/$TMP/}")
 
 	manifests=("${manifests[@]/%/.sent}")
-	splits tagged "$@"
 	# shellcheck disable=SC2094 # it is only read
 	awk -v file="$ERR" '
 		FILENAME == file && / closed, received / { closed[$2] = $5 $7 $9 }
@@ -340,6 +350,15 @@ server_processes() {
 
 nothing_is_left() {
 	[ -z "$(server_processes '*')" ]
+}
+
+# The open descriptors of the server's processes, in an order that does not depend on who was replaced.
+sorted_descriptor_counts() {
+	descriptor_counts 2>/dev/null | sort
+}
+
+sorted_descriptor_counts_are() {
+	[ "$(sorted_descriptor_counts)" = "$1" ]
 }
 
 # The process ids of the master's children.

@@ -38,6 +38,25 @@ status_is() {
 	[ "$(status_now "$2" "$3")" = "$1" ]
 }
 
+# The bytes of buffers that are taken from --buffer-total, by the last table.
+status_buffers() {
+	sed -n 's/^echod: limits: .* clients, \([0-9]*\) of .*/\1/p' "$ERR" | tail -n 1
+}
+
+no_buffers_taken() {
+	read_status
+	[ "$(status_buffers)" -eq 0 ]
+}
+
+# ring_memory: the memory that echo buffers really take, in bytes.
+ring_memory() {
+	"$CLIENT" parts rings "$PID"
+}
+
+holds_no_ring_memory() {
+	[ "$(ring_memory)" -eq 0 ]
+}
+
 # What the server has written to stderr, but for where it listens, tables, deaths and ends of connections.
 other_complaints() {
 	complaints | grep -v -x \

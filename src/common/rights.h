@@ -1,0 +1,29 @@
+/*
+ * Giving up rights, for good; what a process does not have it cannot be made to use.
+ */
+#ifndef ECHOD_RIGHTS_H
+#define ECHOD_RIGHTS_H
+
+#include <stdbool.h>
+
+/*
+ * Gives up all capabilities of the calling process (capabilities(7)), and that a program it executes gets more
+ * rights than it has (PR_SET_NO_NEW_PRIVS, prctl(2)). Children inherit both. -1 with errno; where the system refuses to
+ * have capabilities taken away that the process does not have, that is no failure.
+ */
+int rights_give_up(void);
+
+/*
+ * Has other processes of the same user look into the calling one (/proc, ptrace(2)), or no longer. It cannot write what
+ * is its own in /proc either then, unless it is root. -1 with errno of prctl(2).
+ */
+int rights_show(bool shown);
+
+/*
+ * Gives up the right to start processes and to leave a core dump, to have more memory of its own, and unless it writes
+ * files to have any file grow (setrlimit(2)). Where a filter on system calls refuses that, nothing is lost: it stands
+ * behind the filter of sandbox.h.
+ */
+void rights_limit(bool writes_files);
+
+#endif

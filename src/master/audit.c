@@ -1,0 +1,80 @@
+/* The workers' accounts against the system's; run by the master. See audit.h. */
+#include "master/audit.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/diag.h"
+#include "master/pool.h"
+
+enum {
+	PERIOD_MSECS = 250,
+	IDLE_MSECS = 750, /* more where there are no clients */
+	/* What a worker writes down and what it does are not one instant, so one look says nothing. */
+	LOOKS = 3,
+};
+
+#define BLOCK_BYTES UINT64_C(512) /* of st_blocks (inode(7)) */
+
+/* What a worker may have, in bytes: a chunk is written down before it is written. */
+struct bounds {
+	uint64_t apart; /* how far account and memory may be from each other */
+	uint64_t most;  /* for its buffers, in all; an empty one gets a page even if there is none left */
+};
+
+static struct bounds bounds_of(const struct master *master, uint32_t number)
+{
+	const struct budget *budget = master->budget_memory.base;
+	const struct part_plan *plan = &master->workers[number].part->plan;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (struct bounds){
+		.apart = plan->rings_at + 2 * CHUNK_BYTES,
+		.most = budget->total_bytes + plan->slot_count * page,
+	};
+}
+
+/* Does a worker have more than there is, or else not what it says, look after look? */
+static bool is_wrong(struct process *process, const struct bounds *bounds, uint64_t said, uint64_t had)
+{
+	if (said <= had + bounds->apart && had <= said + bounds->apart)
+		process->discrepancies = 0;
+	else
+		process->discrepancies++;
+	return had > bounds->most + bounds->apart || process->discrepancies >= LOOKS;
+}
+
+static void look_at(struct master *master, uint32_t number)
+{
+	struct child *child = &master->ledger->children[number];
+	struct bounds bounds = bounds_of(master, number);
+	uint64_t said = budget_held(master->budget_memory.base, number);
+	struct stat status;
+	uint64_t had;
+
+	if (!child->process.ready || fstat(child->memory_fd, &status) != 0)
+		return;
+	had = (uint64_t)status.st_blocks * BLOCK_BYTES;
+	if (!is_wrong(&child->process, &bounds, said, had))
+		return;
+	diag("worker %u: it has %ju bytes of memory and says %ju, killing it", number, (uintmax_t)had,
+	     (uintmax_t)said);
+	child->process.ready = false;
+	kill(child->process.pid, SIGKILL);
+}
+
+uint64_t audit_next(const struct master *master)
+{
+	return pool_clients(master) > 0 ? master->audit_at : master->audit_at + IDLE_MSECS;
+}
+
+void audit_advance(struct master *master)
+{
+	if (!clock_reached(audit_next(master)))
+		return;
+	master->audit_at = clock_msecs() + PERIOD_MSECS;
+	for (uint32_t i = 0; i < master->ledger->workers; i++)
+		look_at(master, i);
+}

@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# A worker that was taken over (test/hostile): it can do nothing to the clients of other workers, to what the log says of
+# them, or to the service.
+
+load helper/kills
+
+setup_file() {
+	export ASAN_OPTIONS=detect_leaks=0
+}
+
+HOSTILE_ECHOD=${HOSTILE_ECHOD:-$(realpath -m "$TEST_FOLDER/../.build/hostile/echod")}
+
+# What is told of a worker that comes to an end is what these tests are about; of the others nothing of that kind is.
+no_crash_report() {
+	! grep -E "logger: (${LOGGER_ENDS:-killed|exited})|AddressSanitizer|LeakSanitizer|runtime error" "$ERR"
+}
+
+# start_hostile DEED OPTION...: a server with two workers, and one client of each: `honest`, which streams for as long
+# as the test lasts, and `told`, whose worker will do the deed when it is told to.
+start_hostile() {
+	# shellcheck disable=SC2034 # for start_echod
+	local ECHOD=$HOSTILE_ECHOD WALLED=1
+
+	through env "ECHOD_HOSTILE=$1"
+	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
+	start_swarm honest -n 1 -k 20000 -w 65536
+	open_client told nc -N 127.0.0.1 "$PORT"
+	wait_until has_connections 2
+}
+
+has_connections() {
+	[ "$(grep -c 'connected to' "$LOG")" -eq "$1" ]
+}
+
+tell() {
+	feed told 'misbehave now'
+}
+
+honest_address() {
+	sed -n '2s/ .*//p' "$TMP/honest.sent"
+}
+
+# Each line of the log begins with whose it is.
+honest_is_exact() {
+	local address LOG=$LOG
+
+	address=$(honest_address)
+	grep -a "^${address}[ *]" "$LOG" >"$TMP/honest.log"
+	LOG=$TMP/honest.log
+	splits hex honest
+}
+
+# Does the server go on as if nothing had been? The streaming client has had every byte all along; so has the log.
+all_is_well() {
+	others_are_served -n 25
+	await_swarm honest
+	[ "$WORST_GAP" -lt "${GAP_USECS:-5000000}" ]
+	if [ -n "${CLIENT_PID[told]:-}" ]; then
+		end_input told 2>/dev/null || true
+	fi
+	stop_echod
+	honest_is_exact
+	run ! grep forged "$ERR" "$LOG"
+}
+
+has_ended() {
+	grep -qE '^echod: worker [01]: (killed|exited)' "$ERR"
+}
+
+# The worker is ended at the call, which is named; its client goes on with the next worker, and has lost nothing.
+calls() {
+	start_hostile "$1"
+	tell
+	wait_until reported "echod: worker [01]: forbidden system call ${1%-memory}"
+	wait_until reported 'echod: worker [01]: exited with status 4, starting another.*'
+	wait_until got told 'misbehave now'
+	feed told ' and on'
+	wait_until got told 'misbehave now and on'
+	all_is_well
+	await_client told
+}
+
+@test "forbidden system calls: each ends the worker by its name, and no client loses a byte" {
+	at_once calls openat openat-memory unlink socket connect sendto sendmsg accept4 setsockopt execve clone kill \
+		ptrace process_vm_writev mmap mprotect memfd_create fcntl rt_sigaction prctl prlimit64 read
+}
+
+# The worker comes to its end, and its client may.
+spoils() {
+	start_hostile "$1"
+	tell
+	wait_until has_ended
+	all_is_well
+}
+
+@test "memory: what a worker writes where it may, and tries to where it may not, costs no more than its clients" {
+	at_once spoils write-plan write-account remove-plan remove-budget fill-ones fill-zeros fill-random spoil-slot spoil-batch leak claim grab
+}
+
+@test "memory: what is the master's to say of a client is put right, and the client goes on with its log" {
+	start_hostile disown
+	tell
+	wait_until has_ended
+	feed told ' and on'
+	wait_until got told 'misbehave now and on'
+	all_is_well
+	await_client told
+	[ "$(grep -ac ' 6d 69 73 62 .* |misbehave now| *$' "$LOG")" -eq 1 ]
+	[ "$(grep -ac ' |and on|\| | and on|$' "$LOG")" -eq 1 ]
+}
+
+# The worker serves on.
+writes() {
+	start_hostile "$1"
+	tell
+	wait_until got told 'misbehave now'
+	feed told ' and on'
+	wait_until got told 'misbehave now and on'
+	all_is_well
+}
+
+@test "the pipe: whatever a worker writes there, the others' records are whole, and nobody speaks for others" {
+	at_once writes garbage marks flood forge swallow jump nonsense reasons stop forge-message
+}
+
+has_bytes() {
+	[ "$(stat -c %s "$1")" -eq "$2" ]
+}
+
+# What each client but the streaming one has sent, in hexadecimal and without spaces: of the log's, and of files.
+streams_in_log() {
+	grep -a '^[^ ]* [0-9a-f]\{8\} ' "$LOG" | grep -av "^$(honest_address) " | cut -d'|' -f1 |
+		awk '{ address = $1; $1 = $2 = ""; gsub(/ /, ""); stream[address] = stream[address] $0 }
+			END { for (address in stream) print stream[address] }'
+}
+
+hexadecimal() {
+	local file
+
+	for file in "$@"; do
+		od -A n -v -t x1 "$file" | tr -d ' \n'
+		echo
+	done
+}
+
+a_logger_runs() {
+	[ -n "$(processes echod-logger)" ]
+}
+
+loggers_were_killed() {
+	[ "$(grep -c 'logger: killed by signal 9' "$ERR")" -eq "$1" ]
+}
+
+# A record as it lies in the pipe, and parts of one, from clients of both workers. Loggers that are killed leave such
+# bytes, behind those that were read last, to their successors.
+@test "a worker tells a client its seal: what others send with it is logged as theirs, byte for byte" {
+	local name
+
+	LOGGER_ENDS=exited # others than those that are killed here
+	start_hostile tell-seal
+	tell
+	wait_until has_bytes "$TMP/told.out" $((64 + 12 + 16 + 13))
+	tail -c +14 "$TMP/told.out" >"$TMP/record"
+	await_swarm honest
+	for name in "$TMP"/colluder{1..8}; do
+		{
+			head -c 2000 /dev/zero
+			cat "$TMP/record"
+			head -c $((${name: -1} * 8)) "$TMP/record"
+		} >"$name"
+		nc -N 127.0.0.1 "$PORT" <"$name" >"$TMP/echo"
+		cmp "$TMP/echo" "$name"
+		[ $((${name: -1} % 4)) -eq 0 ] || continue
+		kill -KILL "$(processes echod-logger)"
+		wait_until loggers_were_killed $((${name: -1} / 4))
+		wait_until a_logger_runs
+	done
+	await_client told
+	stop_echod
+	printf 'misbehave now' >"$TMP/told.sent"
+	hexadecimal "$TMP"/colluder? "$TMP/told.sent" | sort >"$TMP/expected"
+	streams_in_log | sort | cmp - "$TMP/expected"
+	honest_is_exact
+	run ! grep 'no records' "$ERR"
+}
+
+@test "what is no record is passed over, counted, and told of" {
+	start_hostile garbage
+	tell
+	wait_until reported 'echod: logger: [0-9]* bytes from the pipe are no records, passed over'
+	all_is_well
+}
+
+# The worker talks nonsense to the master.
+talks() {
+	start_hostile "$1"
+	tell
+	case $1 in
+	no-message | give-up | hang-up) wait_until has_ended ;;
+	*) wait_until got told 'misbehave now' ;;
+	esac
+	all_is_well
+}
+
+@test "the channel: whatever a worker tells the master, in any number, the others are served" {
+	at_once talks flood-ready flood-refused any-slots give-up hang-up no-message forge-line chatter
+}
+
+@test "a worker that says too much is not heard, and that is told" {
+	start_hostile chatter
+	tell
+	wait_until reported 'echod: worker [01]: [0-9]* of its messages left out'
+	all_is_well
+	[ "$(grep -c 'worker [01]: chatter$' "$ERR")" -lt 2000 ]
+}
+
+@test "lines in the names of others are left out" {
+	start_hostile forge-line
+	tell
+	wait_until reported 'echod: worker [01]: 1 of its messages left out'
+	all_is_well
+}
+
+@test "a client that the master was told is gone is gone" {
+	start_hostile keep-client
+	tell
+	wait_until has_ended
+	reported 'echod: worker [01]: exited with status 1, starting another.*'
+	all_is_well
+}
+
+@test "a worker that does not finish does not keep the service from its end" {
+	start_hostile keep-moving --drain-timeout=500ms
+	tell
+	wait_until got told 'misbehave now'
+	await_swarm honest
+	stop_echod
+	honest_is_exact
+}
+
+memory_is_back() {
+	[ "$("$CLIENT" parts rings "$PID")" -le $((64 << 10)) ]
+}
+
+# What it has written where it had taken nothing is given back.
+@test "memory that a worker grabs is given back, and so are descriptors" {
+	local before
+
+	[ "$(id -u)" -eq 0 ] || skip "needs to look into processes"
+	start_hostile grab
+	before=$(sorted_descriptor_counts)
+	tell
+	wait_until reported 'echod: worker [01]: it has [0-9]* bytes of memory and says [0-9]*, killing it'
+	wait_until has_ended
+	wait_until memory_is_back
+	wait_until sorted_descriptor_counts_are "$before"
+	all_is_well
+}

@@ -1,0 +1,145 @@
+/* Telling the master what is not so, or too much. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/clock.h"
+#include "common/diag.h"
+#include "hostile.h"
+
+enum { TIMES = 5000, FLOOD_MSECS = 1000, LINES = 3000 };
+
+static void tell(const struct seat *seat, const struct channel_message *message)
+{
+	(void)channel_send_patiently(seat->channel_fd, message);
+}
+
+static void flood_with(const struct seat *seat, struct channel_message *message)
+{
+	uint64_t until = clock_msecs() + FLOOD_MSECS;
+
+	while (!clock_reached(until))
+		(void)channel_send(seat->channel_fd, message, -1);
+}
+
+static void flood_ready(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	flood_with(seat, &(struct channel_message){ .type = CHANNEL_READY });
+}
+
+/* Its client is sent back to it, and again. */
+static void flood_refused(const struct seat *seat, uint32_t slot)
+{
+	flood_with(seat, &(struct channel_message){ .type = CHANNEL_REFUSED, .count = 1, .slots = { slot } });
+}
+
+/* All slots there are, and more: those of others, those of nobody. */
+static void any_slots(const struct seat *seat, uint32_t slot)
+{
+	static const enum channel_type types[] = { CHANNEL_DONE, CHANNEL_REFUSED, CHANNEL_KNOWN,
+						   CHANNEL_CLIENT, CHANNEL_DRAIN };
+	struct channel_message message = { .type = CHANNEL_DONE };
+
+	for (int i = 0; i < TIMES; i++) {
+		message.type = types[(size_t)random() % (sizeof(types) / sizeof(types[0]))];
+		message.count = message.type == CHANNEL_DONE ? CHANNEL_SLOTS_MAX : 1;
+		for (uint32_t at = 0; at < message.count; at++) {
+			do
+				message.slots[at] = (uint32_t)random() << (random() % 2);
+			while (message.slots[at] == slot);
+		}
+		tell(seat, &message);
+	}
+}
+
+/* That its client is done, which it is not. */
+static void give_up_client(const struct seat *seat, uint32_t slot)
+{
+	atomic_store(&part_of(seat)->slots[slot].state, SLOT_DONE);
+	tell(seat, &(struct channel_message){ .type = CHANNEL_DONE, .count = 1, .slots = { slot } });
+	_exit(1);
+}
+
+/* Bytes that are no message. */
+static void nonsense(const struct seat *seat, uint32_t slot)
+{
+	static const char bytes[] = "nonsense";
+
+	(void)slot;
+	(void)!send(seat->channel_fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+}
+
+/* Hangs up, as if it had ended, and lives on. */
+static void hang_up(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	(void)!send(seat->channel_fd, "", 0, MSG_NOSIGNAL);
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
+/* Has the master think that its client is gone, and talks on with him: ends with status 2 if it can. */
+static void keep_client(const struct seat *seat, uint32_t slot)
+{
+	uint64_t until = clock_msecs() + FLOOD_MSECS;
+	int fd = client_fd();
+
+	atomic_store(&part_of(seat)->slots[slot].state, SLOT_DONE);
+	tell(seat, &(struct channel_message){ .type = CHANNEL_DONE, .count = 1, .slots = { slot } });
+	while (send(fd, "!", 1, MSG_NOSIGNAL) == 1) {
+		if (clock_reached(until))
+			_exit(2);
+		(void)poll(NULL, 0, 1);
+	}
+	_exit(1);
+}
+
+static void say(const struct seat *seat, uint64_t about, const char *line)
+{
+	struct channel_message message = { .type = CHANNEL_TEXT, .about = about };
+
+	message.count = (uint32_t)strlen(line);
+	memcpy(message.text, line, message.count);
+	tell(seat, &message);
+}
+
+/* Lines in the names of others, and such as would do something to a terminal. */
+static void forge(const struct seat *seat, uint32_t slot)
+{
+	say(seat, slot, DIAG_PREFIX "127.0.0.1:1: forged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "forged\n");
+	say(seat, slot + 1, DIAG_PREFIX "127.0.0.1:1: forged\n");
+	say(seat, UINT64_MAX - 1, DIAG_PREFIX "127.0.0.1:1: forged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 0: \nechod: forged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 1: \nechod: forged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 0: \033[2Jforged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 1: \033[2Jforged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 0: \302\2332Jforged\n");
+	say(seat, CHANNEL_NOBODY, DIAG_PREFIX "worker 1: \302\2332Jforged\n");
+}
+
+/* More than anybody can read. */
+static void chatter(const struct seat *seat, uint32_t slot)
+{
+	char line[64];
+
+	(void)slot;
+	for (int i = 0; i < LINES; i++) {
+		snprintf(line, sizeof(line), DIAG_PREFIX "worker %u: chatter\n", seat->number);
+		say(seat, CHANNEL_NOBODY, line);
+	}
+}
+
+const struct deed channel_deeds[] = {
+	{ "flood-ready", flood_ready }, { "flood-refused", flood_refused },
+	{ "any-slots", any_slots },     { "give-up", give_up_client },
+	{ "no-message", nonsense },     { "forge-line", forge },
+	{ "chatter", chatter },         { "hang-up", hang_up },
+	{ "keep-client", keep_client }, { NULL, NULL },
+};

@@ -1,0 +1,170 @@
+/* Writing into all the memory that a worker shares with others, and where it cannot. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/budget.h"
+#include "common/commit.h"
+#include "hostile.h"
+
+enum { PAGE_BYTES = 4096, ROUNDS = 2000 };
+
+static struct budget *budget_of(const struct seat *seat)
+{
+	return seat->budget.base;
+}
+
+/* Each of these two must end the worker. */
+static void write_plan(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	part_of(seat)->plan.slot_count = UINT32_MAX;
+}
+
+static void write_others_account(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	commit(&budget_of(seat)->accounts[1 - seat->number].held, UINT64_C(1) << 62);
+}
+
+/* These must fail: a hole is of zeros. Then it comes to its end as if it had succeeded. */
+static void remove_plan(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	(void)madvise(part_of(seat), MEMORY_WALL_BYTES, MADV_REMOVE);
+	_exit(1);
+}
+
+static void remove_budget(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	(void)madvise(seat->budget.base, MEMORY_WALL_BYTES, MADV_REMOVE);
+	(void)madvise(&budget_of(seat)->accounts[1 - seat->number], MEMORY_WALL_BYTES, MADV_REMOVE);
+	_exit(1);
+}
+
+/* What is a worker's in its part, up to the echo buffers. */
+static uint8_t *own_bytes(const struct seat *seat, size_t *count)
+{
+	struct part *part = part_of(seat);
+	uint8_t *from = (uint8_t *)part + MEMORY_WALL_BYTES;
+
+	*count = part->plan.rings_at - MEMORY_WALL_BYTES;
+	return from;
+}
+
+static void fill(const struct seat *seat, uint8_t with)
+{
+	size_t count;
+	uint8_t *from = own_bytes(seat, &count);
+
+	memset(from, with, count);
+	_exit(1);
+}
+
+static void fill_with_ones(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	fill(seat, 0xff);
+}
+
+static void fill_with_zeros(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	fill(seat, 0);
+}
+
+static void fill_at_random(const struct seat *seat, uint32_t slot)
+{
+	size_t count;
+	uint8_t *from = own_bytes(seat, &count);
+
+	(void)slot;
+	for (size_t i = 0; i < count; i++)
+		from[i] = (uint8_t)random();
+	_exit(1);
+}
+
+/* Goes on with numbers that make no sense, so that it and its successors come upon them. */
+static void spoil_slot(const struct seat *seat, uint32_t slot)
+{
+	static const uint64_t values[] = { 0, 1, UINT64_MAX, UINT64_MAX / 2 + 1, 1 << 20, UINT32_MAX };
+	_Atomic uint64_t *words = (_Atomic uint64_t *)&part_of(seat)->slots[slot];
+
+	for (size_t i = 0; i < sizeof(struct slot) / sizeof(uint64_t); i++)
+		commit(&words[i], values[(size_t)random() % (sizeof(values) / sizeof(values[0]))]);
+	_exit(1);
+}
+
+/* What the master alone says of its client, whom the successor must serve all the same. */
+static void disown(const struct seat *seat, uint32_t index)
+{
+	struct slot *slot = &part_of(seat)->slots[index];
+
+	slot->generation = UINT32_MAX;
+	slot->seal = 0;
+	slot->real_peer.port = slot->peer.port = 1;
+	commit(&slot->state, UINT32_MAX);
+	_exit(1);
+}
+
+static void spoil_batch(const struct seat *seat, uint32_t slot)
+{
+	struct batch *batch = &part_of(seat)->batch;
+
+	commit(&batch->filled, UINT64_MAX);
+	commit(&batch->flushed, UINT64_MAX / 2);
+	batch->in_hand = (struct chunk){ .generation = part_of(seat)->slots[slot].generation,
+					 .position = UINT64_MAX,
+					 .offset = UINT64_MAX - 5,
+					 .queued_before = UINT64_MAX };
+	commit(&batch->in_hand.slot, slot);
+	_exit(1);
+}
+
+/* Claims everything there is, so that nothing is left for others. */
+static void claim(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	commit(&budget_of(seat)->accounts[seat->number].held, UINT64_C(1) << 62);
+}
+
+/* Takes memory that it has not claimed, until it is stopped: all buffers of all clients it could have. */
+static void grab(const struct seat *seat, uint32_t slot)
+{
+	struct part *part = part_of(seat);
+
+	(void)slot;
+	for (size_t at = part->plan.rings_at; at < seat->memory.bytes; at += PAGE_BYTES)
+		((volatile uint8_t *)part)[at] = 1;
+}
+
+/* Has taken less, and says so of no connection; then its successor finds it. */
+static void leak(const struct seat *seat, uint32_t slot)
+{
+	struct part *part = part_of(seat);
+
+	(void)slot;
+	for (size_t i = 0; i < ROUNDS; i++)
+		((volatile uint8_t *)part)[part->plan.rings_at + i * PAGE_BYTES] = 1;
+	_exit(1);
+}
+
+const struct deed memory_deeds[] = {
+	{ "write-plan", write_plan },
+	{ "write-account", write_others_account },
+	{ "remove-plan", remove_plan },
+	{ "remove-budget", remove_budget },
+	{ "fill-ones", fill_with_ones },
+	{ "fill-zeros", fill_with_zeros },
+	{ "fill-random", fill_at_random },
+	{ "spoil-slot", spoil_slot },
+	{ "spoil-batch", spoil_batch },
+	{ "disown", disown },
+	{ "claim", claim },
+	{ "grab", grab },
+	{ "leak", leak },
+	{ NULL, NULL },
+};
