@@ -24,8 +24,18 @@ measured() {
 	grep -qE "^  $1 +[0-9.,-]+  [0-9.,-]+\.\.[0-9.,-]+ " <<<"$2"
 }
 
+# accepted ROW BLOCK: does a row say what memory a client takes, how long it waits, and what it costs?
+accepted() {
+	grep -qE "^  $1 +-?[0-9]+ +[0-9.,]+ +[0-9.,]+ " <<<"$2"
+}
+
+# recovered ROW BLOCK: does such a row end with two times?
+recovered() {
+	grep -qE "^  $1 +-?[0-9]+ +[0-9.,]+ +[0-9.,]+ .* [0-9.,]+ +[0-9.,]+$" <<<"$2"
+}
+
 @test "make bench measures echod in every workload, each with its log to /dev/null, to a file and to a pipe" {
-	local title rows
+	local title rows row
 
 	quick_bench
 	[ "$status" -eq 0 ]
@@ -38,6 +48,23 @@ measured() {
 		measured 'echod, log to /dev/null' "$rows"
 		measured 'echod, log to a file' "$rows"
 		measured 'echod, log to a pipe' "$rows"
+	done
+	for title in 'a tenth' half; do
+		rows=$(block "64 clients, messages of 64 bytes due at $title")
+		[[ $rows == *$'\n'"  baseline  "* ]]
+		for row in 'log to /dev/null' 'log to a file' 'log to a pipe' '-o escaped' '-o hex' '-o json'; do
+			grep -qE "^  echod,? $row +[0-9.,]+ +[0-9.]+.*  p50 (not )?met  p99 (not )?met$" <<<"$rows"
+		done
+	done
+	for title in '64 bytes, 1 client' '64 bytes, 64 clients' '1 KiB, 64 clients'; do
+		rows=$(block "ping-pong of $title, the server on one processor, the load on another")
+		if [ "$(nproc)" -eq 1 ]; then
+			[[ $rows == *'not run: there is only one processor'* ]]
+			continue
+		fi
+		for row in '/dev/null' 'a file' 'a pipe'; do
+			grep -qE "^  echod, log to $row +[0-9.]+ .* (not )?met .* (not )?met$" <<<"$rows"
+		done
 	done
 	measured 'echod, log to /dev/null' "$(block 'memory of 500 idle clients')"
 	measured 'echod, log to /dev/null' "$(block 'kill -9 of a worker')"
@@ -55,9 +82,33 @@ measured() {
 		[[ $rows == *$'\n''  echod -o tagged  '* ]]
 		measured "echod -o $title" "$rows"
 	done
+	rows=$(block 'growth: ping-pong of 64 bytes, echod')
+	for row in 'baseline, 10' 'baseline, 100' 'echod, 10' 'echod, 100'; do
+		measured "$row clients" "$rows"
+		accepted "$row clients" "$rows"
+	done
+	recovered 'echod, 100 clients' "$rows"
+	rows=$(block 'growth: ping-pong of 64 bytes, 100 clients')
+	for row in 1 2; do
+		measured "echod --workers=$row" "$rows"
+		recovered "echod --workers=$row" "$rows"
+	done
 	# what the peers did is no concern of this test, but each is measured or said to be missing
 	rows=$(block 'ping-pong of 64 bytes, 64 clients')
 	for title in socat 'socat -v' ncat 'tcpserver cat' 'recordio cat' 'tcpsvd cat' "xinetd's own echo"; do
 		[[ $rows == *"$title"* ]]
 	done
+}
+
+@test "make bench has no more clients than there may be descriptors" {
+	local rows
+
+	ulimit -n 330 # of which 256 are not for clients
+	BENCH_WORKLOADS=growth BENCH_CONTENDERS='baseline null' quick_bench
+	[ "$status" -eq 0 ]
+	rows=$(block 'growth: ping-pong of 64 bytes, echod')
+	recovered 'echod, 74 clients' "$rows"
+	accepted 'baseline, 74 clients' "$rows"
+	[[ $rows != *', 100 clients'* ]]
+	measured 'echod --workers=2' "$(block 'growth: ping-pong of 64 bytes, 74 clients')"
 }

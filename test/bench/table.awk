@@ -107,15 +107,19 @@ function ratio_columns(contender, full, goal, less)
 		bar(middle, full, 24), verdict(goal, less)
 }
 
-# The absolute columns: what was measured, and the server's processor time for each of it.
+# The absolute columns: what was measured, and the server's processor time for each of it, with a verdict where there
+# is a goal for that.
 function absolute_columns(workload, contender)
 {
 	figures_of(workload, contender, "rate")
 	printf "%10s", figure(middle)
 	if (figures_of(workload, contender, "cpu_us")) {
 		printf "%9s", figure(middle)
-		if (contender != reference(workload) && figures_of(workload, contender, "cpu_us", reference(workload)))
+		if (contender != reference(workload) && figures_of(workload, contender, "cpu_us", reference(workload))) {
 			printf "%7s %s", figure(middle), bar(middle, 1.5, 6)
+			if (workload in cpu_goals)
+				printf "  %s", verdict(cpu_goals[workload], 1)
+		}
 	}
 	printf "\n"
 }
@@ -149,7 +153,15 @@ function against_peer(workload, contender)
 	absolute_columns(workload, contender)
 }
 
-function latencies(workload, contender,    k)
+# A verdict on one of the latencies whose ratio is in `middle`, where there is a goal.
+function latency_verdict(workload, k)
+{
+	if (!((workload, k) in latency_goals))
+		return ""
+	return "  " substr(percentiles[k], 1, 3) " " verdict(latency_goals[workload, k], 1)
+}
+
+function latencies(workload, contender,    k, said)
 {
 	printf "  %-24s", label(contender)
 	for (k = 1; k <= 3; k++) {
@@ -157,10 +169,12 @@ function latencies(workload, contender,    k)
 		printf "%11s", figure(middle)
 		if (contender == reference(workload))
 			printf "%15s", ""
-		else if (figures_of(workload, contender, percentiles[k], reference(workload)))
+		else if (figures_of(workload, contender, percentiles[k], reference(workload))) {
 			printf "%7s %s", figure(middle), bar(middle, 1.5, 7)
+			said = said latency_verdict(workload, k)
+		}
 	}
-	printf "\n"
+	printf "%s\n", said
 }
 
 function against_limit(workload, contender)
@@ -175,6 +189,134 @@ function against_limit(workload, contender)
 		printf " to %s MB", figure(middle / 1e6)
 	}
 	printf "\n"
+}
+
+# ---- growth: what is measured is a server with a number of clients or of workers, such as null-100 ----
+
+function in_full(count)
+{
+	return count < 1000 ? count : figure(count)
+}
+
+function growing_label(contender,    part)
+{
+	split(contender, part, "-")
+	if (part[1] == "workers")
+		return "echod --workers=" part[2]
+	return (part[1] == "null" ? "echod" : part[1]) ", " in_full(part[2]) " clients"
+}
+
+# What a contender of a kind is compared with: itself with 100 clients, or with one worker.
+function growing_reference(kind)
+{
+	return kind == "workers" ? "workers-1" : kind "-100"
+}
+
+# A figure and its ratio to that of the reference, or blanks for what there is not.
+function growing_columns(contender, key, other, digits, ratio_digits)
+{
+	if (figures_of("growth", contender, key))
+		printf "%" digits "s", key == "client_bytes" ? sprintf("%.0f", middle) : figure(middle)
+	else
+		printf "%" digits "s", ""
+	if (ratio_digits && figures_of("growth", contender, key, other))
+		printf "%" ratio_digits "s", figure(middle)
+	else if (ratio_digits)
+		printf "%" ratio_digits "s", ""
+}
+
+# Processor time for each echo, its ratio first, and the rate.
+function growing_cost(contender, other)
+{
+	if (figures_of("growth", contender, "cpu_us", other))
+		ratio_columns(contender, 3, contender == "null-10000" ? cost_goal : "", 1)
+	else
+		printf "  %-24s%55s", label(contender), ""
+	growing_columns(contender, "cpu_us", "", 10)
+	growing_columns(contender, "rate", other, 10, 7)
+	printf "\n"
+}
+
+function growing_rest(contender, other)
+{
+	printf "  %-24s", label(contender)
+	growing_columns(contender, "client_bytes", "", 12)
+	growing_columns(contender, "accept_us", "", 12)
+	growing_columns(contender, "accept_cpu_us", other, 9, 7)
+	if (figures_of("growth", contender, "accept_cpu_us", other))
+		printf " %s", bar(middle, 3, 15)
+	else
+		printf "%16s", ""
+	growing_columns(contender, "undisturbed_ms", "", 15)
+	growing_columns(contender, "resumed_ms", "", 13)
+	printf "\n"
+}
+
+# How many times the processor time for an echo with 100 clients is that with 10,000; 0 if it is not known.
+function grown(server, round,    few, many)
+{
+	few = server "-100"
+	many = server "-10000"
+	if (!(("growth", few, round, "cpu_us") in value) || !(("growth", many, round, "cpu_us") in value))
+		return 0
+	return value["growth", many, round, "cpu_us"] / value["growth", few, round, "cpu_us"]
+}
+
+# How much more echod's processor time grows than the baseline's.
+function growth_beside(    round, count)
+{
+	count = 0
+	for (round = 1; round <= last_round; round++)
+		if (grown("null", round) > 0 && grown("baseline", round) > 0)
+			sorted[++count] = grown("null", round) / grown("baseline", round)
+	if (summarize(count))
+		printf "  from 100 clients to 10,000 echod's grows %s times (%s..%s) as much as the baseline's\n",
+			figure(middle), figure(low), figure(high)
+}
+
+# The rows of one kind of contender, with what an echo costs, or with the rest.
+function growing_rows(kind, rest,    i)
+{
+	for (i = 1; i <= contender_count; i++) {
+		if (index(contenders_list[i], kind "-") != 1 || !figures_of("growth", contenders_list[i], "rate"))
+			continue
+		if (rest)
+			growing_rest(contenders_list[i], growing_reference(kind))
+		else
+			growing_cost(contenders_list[i], growing_reference(kind))
+	}
+}
+
+function growing_heading(against, goal)
+{
+	printf "  %-24s%6s  %-13s%-26s%-8s%10s%10s%7s\n", "cpu against " against, "ratio", "min..max",
+		sprintf("0%7s%16s", "1", "3"), goal, "cpu µs", "/s", "ratio"
+}
+
+function growing_rest_heading()
+{
+	printf "  %-24s%12s%12s%9s%7s %-15s%15s%13s\n", "memory, accept, recovery", "bytes each", "accept µs",
+		"cpu µs", "ratio", sprintf("0%4s%10s", "1", "3"), "all echoed ms", "recovery ms"
+}
+
+function growth_block()
+{
+	growing_heading("100 clients", sprintf("≤ %.2f", cost_goal))
+	growing_rows("baseline", 0)
+	growing_rows("null", 0)
+	growth_beside()
+	growing_rest_heading()
+	growing_rows("baseline", 1)
+	growing_rows("null", 1)
+	printf "\ngrowth: ping-pong of 64 bytes, %s clients, echod with more and more workers\n",
+		in_full(workers_clients)
+	growing_heading("one worker", "")
+	growing_rows("workers", 0)
+	growing_rest_heading()
+	growing_rows("workers", 1)
+	print "  Accept: one client after another, each until its first echo. The last two: from when all clients ping at"
+	print "  once until the last echo, in peace, and with a worker killed at that instant."
+	missing("growth")
 }
 
 # Who could not be measured, one line for each reason.
@@ -194,11 +336,38 @@ function missing(workload,    i, contender, reason, names, peers, order, count)
 		printf "  %s: %s\n", peers[order[i]] == 7 ? "the peers" : names[order[i]], order[i]
 }
 
+# Where messages come at a pace the rate says nothing.
+function paced_block(workload,    i)
+{
+	printf "  goals: p50 ≤ %.2f, p99 ≤ %.2f of the baseline\n", latency_goals[workload, 1], latency_goals[workload, 2]
+	latency_heading("latency")
+	for (i = 1; i <= contender_count; i++)
+		if (figures_of(workload, contenders_list[i], percentiles[1]))
+			latencies(workload, contenders_list[i])
+	missing(workload)
+}
+
+function latency_heading(title)
+{
+	printf "  %-24s%26s%26s%26s\n", title, "p50 µs  ratio        ", "p99 µs  ratio        ",
+		"p99.9 µs  ratio        "
+}
+
 function block(workload,    i, contender, goal, against)
 {
 	printf "\n%s\n", titles[workload]
+	if ((workload, 1) in latency_goals) {
+		paced_block(workload)
+		return
+	}
+	if (workload == "growth") {
+		growth_block()
+		return
+	}
 	if (workload in of_forms)
 		printf "  goals: %s\n", goals_said[workload]
+	if (workload in cpu_goals)
+		printf "  goals: rate ≥ %.2f, processor time ≤ %.2f of the baseline\n", goals[workload], cpu_goals[workload]
 	goal = workload in limits ? "≤ 1.00  " : workload in goals ? sprintf("≥ %.2f  ", goals[workload]) : ""
 	against = workload in limits ? "limit" : workload in of_forms ? "form tagged" : "baseline"
 	printf "%s", heading("against the " against, scale_to_1_5, goal, units[workload], !(workload in limits))
@@ -216,8 +385,7 @@ function block(workload,    i, contender, goal, against)
 		if (is_peer[contenders_list[i]])
 			against_peer(workload, contenders_list[i])
 	if (workload ~ /^(ping|mixed|connect)/)
-		printf "  %-24s%26s%26s%26s\n", workload == "mixed" ? "latency of the ping-pong" : "latency",
-			"p50 µs  ratio        ", "p99 µs  ratio        ", "p99.9 µs  ratio        "
+		latency_heading(workload == "mixed" ? "latency of the ping-pong" : "latency")
 	for (i = 1; i <= contender_count; i++)
 		if (workload ~ /^(ping|mixed|connect)/ && figures_of(workload, contenders_list[i], percentiles[1]))
 			latencies(workload, contenders_list[i])
@@ -243,6 +411,20 @@ function describe_forms(name, unit, form_goals_text, title,    i, count, pairs, 
 		form_goals[name, pair[1]] = pair[2]
 		goals_said[name] = goals_said[name] (i > 1 ? ", " : "") pair[1] " ≥ " sprintf("%.2f", pair[2])
 	}
+}
+
+function describe_paced(name, title)
+{
+	describe(name, "/s", "", title)
+	latency_goals[name, 1] = 1.1
+	latency_goals[name, 2] = 1.25
+}
+
+# What an echo costs, where nobody else takes part of the server's processor.
+function describe_apart(name, title)
+{
+	describe(name, "/s", 0.97, title ", the server on one processor, the load on another")
+	cpu_goals[name] = 1.03
 }
 
 function limit(name, key, most)
@@ -292,7 +474,12 @@ BEGIN {
 	describe("stream-4", "MB/s", 0.95, "streams, 4 clients with 1 MB on the way")
 	describe("stream-64", "MB/s", 0.9, "streams, 64 clients with 100 KB on the way")
 	describe("mixed", "MB/s", "", "a ping-pong of 64 bytes beside 8 streams with 1 MB on the way, one worker")
+	describe_paced("paced-tenth", "64 clients, messages of 64 bytes due at a tenth of the baseline's rate")
+	describe_paced("paced-half", "64 clients, messages of 64 bytes due at half of the baseline's rate")
 	describe("connect", "/s", 1, "connect, echo 64 bytes, close, 32 at a time")
+	describe_apart("ping-1-apart", "ping-pong of 64 bytes, 1 client")
+	describe_apart("ping-64-apart", "ping-pong of 64 bytes, 64 clients")
+	describe_apart("ping-1k-apart", "ping-pong of 1 KiB, 64 clients")
 	describe("memory", "bytes", "", "memory of " figure(idle_clients) " idle clients, all processes, for each client")
 	limit("memory", "client_bytes", 256)
 	describe("recovery", "ms", "", "kill -9 of a worker, " figure(recover_clients) " clients: time to the last echo")
@@ -303,10 +490,17 @@ BEGIN {
 		"forms of the log: streams of random bytes, 4 clients with 1 MB on the way")
 	describe_forms("ping-forms", "/s", "escaped=0.95 hex=0.95 json=0.95",
 		"forms of the log: ping-pong of 64 bytes of text, 64 clients")
+	describe("growth", "/s", "", "growth: ping-pong of 64 bytes, echod with as many workers as by default")
+	cost_goal = 1.1
 }
 
 {
 	there[$1] = 1
+	if ($1 == "growth" && !($2 in grows)) {
+		grows[$2] = 1
+		contenders_list[++contender_count] = $2
+		labels[$2] = growing_label($2)
+	}
 	if ($4 ~ /^(failed|left_out)=/) {
 		trouble[$1, $2] = ($4 ~ /^failed/ ? "failed: " : "") $5
 		next

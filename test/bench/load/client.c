@@ -4,15 +4,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
 
-enum { PATTERN_BYTES = 16381 }; /* a prime: what is lost or doubled is no multiple of it by accident */
+enum {
+	PATTERN_BYTES = 16381,       /* a prime: what is lost or doubled is no multiple of it by accident */
+	ONE_ADDRESS_CLIENTS = 16384, /* of the 28,000 ports that an address usually has */
+};
 
 struct client *clients;
 uint64_t bytes_back;
@@ -160,6 +165,8 @@ static void client_open(struct client *client)
 		fail("TCP_NODELAY: %s", strerror(errno));
 	if (setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall)) != 0)
 		fail("SO_RCVTIMEO: %s", strerror(errno));
+	if (client->index >= ONE_ADDRESS_CLIENTS)
+		bind_next_address(client->fd);
 	if (connect_to_server(client->fd) != 0)
 		fail("client %u: connect: %s", client->index, strerror(errno));
 	client_ping(client, PING_BYTES);
@@ -248,6 +255,18 @@ size_t client_receive(struct client *client)
 }
 
 /* ---- events ---- */
+
+void wait_for_events(uint64_t until_nsecs)
+{
+	struct pollfd look = { .fd = epoll_fd, .events = POLLIN };
+	uint64_t now = now_nsecs();
+	uint64_t left = until_nsecs > now ? until_nsecs - now : 0;
+	struct timespec most = { .tv_sec = (time_t)(left / NSECS_PER_SEC),
+				 .tv_nsec = (long)(left % NSECS_PER_SEC) };
+
+	if (ppoll(&look, 1, &most, NULL) < 0 && errno != EINTR)
+		fail("ppoll: %s", strerror(errno));
+}
 
 void serve_events(serve *serve_one, int timeout_msecs)
 {

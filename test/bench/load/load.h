@@ -24,6 +24,7 @@ extern uint32_t clients_wanted;
 extern size_t bytes_wanted;
 extern double seconds_wanted;
 extern uint64_t operations_wanted;
+extern double rate_wanted;  /* messages a second */
 extern unsigned server_pid; /* 0: none */
 extern unsigned victim_pid;
 extern bool one_address;
@@ -36,12 +37,14 @@ void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn
 
 struct client {
 	int fd;
-	uint32_t index;      /* its own stream is the pattern from a place of its own on */
+	uint32_t index;      /* its stream is the pattern from a place on that few others have, if any */
 	uint32_t sent_at;    /* place in the pattern of the next byte to send */
 	uint32_t checked_at; /* place in the pattern of the next byte to come back */
 	size_t allowed;      /* bytes that may be sent now */
 	size_t outstanding;  /* bytes sent and not come back */
 	uint64_t started;    /* nanoseconds: when the operation under way began */
+	size_t returned;     /* `paced`: bytes that came back of a message that is not complete */
+	uint64_t answered;   /* `paced`: messages that came back */
 	bool connecting;     /* `connect`: nothing could be sent yet */
 	bool fresh;          /* `recover`: the ping under way was sent after the kill */
 	bool resumed;        /* `recover`: such a ping has come back */
@@ -56,7 +59,10 @@ void clients_prepare(void);
 /* Makes so many clients, without connections. */
 void clients_make(uint32_t count);
 
-/* Makes them, connects each, and has a ping come back so that the server is known to serve it. */
+/*
+ * Makes them, connects one after another, and has a ping of each come back so that the server is known to serve it.
+ * The first many come from 127.0.0.1, others from an address of their own.
+ */
 void clients_open(uint32_t count);
 
 /*
@@ -89,6 +95,9 @@ typedef void serve(struct client *client, uint32_t events);
 /* Waits for events, at most so long, and serves them; it is an error if none come in STALL_MSECS. */
 void serve_events(serve *serve_one, int timeout_msecs);
 
+/* Waits for events, at most until this instant. */
+void wait_for_events(uint64_t until_nsecs);
+
 /* ---- time (measure.c) ---- */
 
 uint64_t now_nsecs(void);
@@ -102,13 +111,21 @@ void latency_record(uint64_t value_nsecs);
 /* The latency in microseconds that this share of all operations did not exceed. */
 double latency_usecs(double share);
 
-/* Serves for a warm-up, then as the command line says, and prints the answer; `megabytes` says what the rate counts. */
+/* Microseconds of processor time that the server and all its descendants have had; 0 without -s. */
+double server_usecs(void);
+
+/* What is between these two is measured; the second prints the answer, `megabytes` says what the rate counts. */
+void measure_begin(void);
+void measure_end(bool megabytes);
+
+/* Serves for a warm-up, then as the command line says, and prints the answer. */
 void measure(serve *serve_one, bool megabytes);
 
-/* ---- what main.c chooses from (workloads.c, recover.c) ---- */
+/* ---- what main.c chooses from (workloads.c, paced.c, recover.c) ---- */
 
 void ping_pong(void);
 void stream(void);
+void paced(void);
 void mixed(void);
 void connect_and_close(void);
 void idle(void);

@@ -3,19 +3,23 @@
  * was sent.
  *
  *     load ping-pong -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID] [-f FILLING]
+ *     load paced     -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] -r RATE [-s PID] [-f FILLING]
  *     load stream    -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID] [-f FILLING]
  *     load mixed     -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] [-s PID]
  *     load connect   -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS | -n COUNT] [-s PID] [-1]
- *     load idle      -p PORT [-c CLIENTS]
+ *     load idle      -p PORT [-c CLIENTS] [-s PID]
  *     load recover   -p PORT [-c CLIENTS] [-b BYTES] [-t SECONDS] -k PID
  *     load compiler
  *
  *     ping-pong  each of CLIENTS sends BYTES, waits for their echo, and again
+ *     paced      RATE messages of BYTES a second, by all of CLIENTS in turn, whether echoes come back or not; latency
+ *                counts from when a message was due
  *     stream     each of CLIENTS has BYTES on their way, there and back, all the time
  *     mixed      CLIENTS streams and one ping-pong of 64 bytes
  *     connect    CLIENTS at a time connect, send BYTES, read their echo, close, and again; each comes
  *                from an address of its own, or with -1 from 127.0.0.1, where ports may run out
- *     idle       CLIENTS connect, have 64 bytes echoed, and stay until standard input ends
+ *     idle       CLIENTS connect, one after another, have 64 bytes echoed, and stay until standard input ends; the
+ *                answer, how long that took for each, comes before they wait
  *     recover    CLIENTS ping slowly for SECONDS, then process PID is killed, and every client pings
  *     compiler   says what this program was compiled with
  *
@@ -35,7 +39,7 @@
 #include "../../client/options.h"
 #include "load.h"
 
-enum { CLIENTS_MAX = 16380 };
+enum { CLIENTS_MAX = 50000 };
 
 const char *workload;
 unsigned port;
@@ -43,6 +47,7 @@ uint32_t clients_wanted = 1;
 size_t bytes_wanted = PING_BYTES;
 double seconds_wanted = 1;
 uint64_t operations_wanted;
+double rate_wanted;
 unsigned server_pid;
 unsigned victim_pid;
 bool one_address;
@@ -54,6 +59,7 @@ static const struct command_option table[] = {
 	OPTION('b', &bytes_wanted, 1000000000),
 	OPTION('t', &seconds_wanted, 3600),
 	OPTION('n', &operations_wanted, UINT64_MAX),
+	OPTION('r', &rate_wanted, 100000000),
 	OPTION('s', &server_pid, INT32_MAX),
 	OPTION('k', &victim_pid, INT32_MAX),
 	OPTION('1', &one_address, 0),
@@ -89,8 +95,13 @@ int main(int argc, char *argv[])
 		const char *name;
 		void (*run)(void);
 	} workloads[] = {
-		{ "ping-pong", ping_pong },       { "stream", stream }, { "mixed", mixed },
-		{ "connect", connect_and_close }, { "idle", idle },     { "recover", recover },
+		{ "ping-pong", ping_pong },
+		{ "paced", paced },
+		{ "stream", stream },
+		{ "mixed", mixed },
+		{ "connect", connect_and_close },
+		{ "idle", idle },
+		{ "recover", recover },
 		{ "compiler", compiler },
 	};
 

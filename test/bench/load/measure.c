@@ -135,7 +135,7 @@ static double tree_usecs(pid_t pid)
 	return usecs;
 }
 
-static double server_usecs(void)
+double server_usecs(void)
 {
 	return server_pid == 0 ? 0 : tree_usecs((pid_t)server_pid);
 }
@@ -150,23 +150,23 @@ static void serve_until(serve *serve_one, uint64_t end, uint64_t operations_end)
 	while (now_nsecs() < end && (operations_end == 0 || operations < operations_end));
 }
 
-/* The warm-up takes a tenth of the time. */
-void measure(serve *serve_one, bool megabytes)
-{
-	uint64_t start, end;
-	double elapsed, server_time, amount;
+static uint64_t began;     /* nanoseconds */
+static double server_time; /* microseconds */
 
-	serve_until(serve_one, now_nsecs() + nsecs(seconds_wanted / 10), 0);
+void measure_begin(void)
+{
 	latency_reset();
 	bytes_back = 0;
 	server_time = server_usecs();
-	start = now_nsecs();
-	serve_until(serve_one, operations_wanted > 0 ? UINT64_MAX : start + nsecs(seconds_wanted),
-		    operations_wanted);
-	end = now_nsecs();
+	began = now_nsecs();
+}
+
+void measure_end(bool megabytes)
+{
+	double elapsed = (double)(now_nsecs() - began) / (double)NSECS_PER_SEC;
+	double amount = megabytes ? (double)bytes_back / 1e6 : (double)operations;
+
 	server_time = server_usecs() - server_time;
-	elapsed = (double)(end - start) / (double)NSECS_PER_SEC;
-	amount = megabytes ? (double)bytes_back / 1e6 : (double)operations;
 	printf("workload=%s clients=%u bytes=%zu seconds=%.3f back=%llu rate=%.3f unit=%s", workload,
 	       clients_wanted, bytes_wanted, elapsed, (unsigned long long)bytes_back, amount / elapsed,
 	       megabytes ? "MB/s" : "/s");
@@ -176,4 +176,14 @@ void measure(serve *serve_one, bool megabytes)
 	if (server_pid != 0 && amount > 0)
 		printf(" cpu_us=%.3f", server_time / amount);
 	putchar('\n');
+}
+
+/* The warm-up takes a tenth of the time. */
+void measure(serve *serve_one, bool megabytes)
+{
+	serve_until(serve_one, now_nsecs() + nsecs(seconds_wanted / 10), 0);
+	measure_begin();
+	serve_until(serve_one, operations_wanted > 0 ? UINT64_MAX : began + nsecs(seconds_wanted),
+		    operations_wanted);
+	measure_end(megabytes);
 }

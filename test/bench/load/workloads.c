@@ -96,11 +96,17 @@ void connect_and_close(void)
 
 void idle(void)
 {
+	const double cpu_before = server_usecs();
+	const uint64_t began = now_nsecs();
 	char byte;
 	ssize_t count;
 
 	clients_open(clients_wanted);
-	printf("workload=%s clients=%u ready=1\n", workload, clients_wanted);
+	printf("workload=%s clients=%u accept_us=%.3f", workload, clients_wanted,
+	       (double)(now_nsecs() - began) / 1000 / clients_wanted);
+	if (server_pid != 0)
+		printf(" accept_cpu_us=%.3f", (server_usecs() - cpu_before) / clients_wanted);
+	putchar('\n');
 	fflush(stdout);
 	do
 		count = read(STDIN_FILENO, &byte, 1);
