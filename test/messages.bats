@@ -229,7 +229,7 @@ asked_and_told() {
 	logger=$(processes echod-logger)
 	kill -STOP "$logger"
 	wait_until has_stopped "$logger"
-	open_client bulk "$CLIENT" stream -S -n 1 -b 12000000 -w 12000000 -m "$TMP/sent" "127.0.0.1:$PORT"
+	open_client bulk "$CLIENT" stream -S -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
 	wait_until says bulk '^stalled [0-9]*$'
 	# Some lines may find room in the last page of the pipe.
 	wait_until asked_and_told

@@ -117,7 +117,7 @@ read_slowly() {
 
 spare_slow_readers_of_the_kernel() {
 	start_echod --workers=1 --output=escaped --idle-timeout=1500ms
-	read_slowly -b 700000
+	read_slowly -b 700000 -w 8192 # what the client's kernel has acknowledged is soon read
 	[ "$(status workers waiting)" -eq 0 ]
 	wait_until closes idle 1
 	await_client slow
@@ -255,7 +255,7 @@ spare_those_the_log_holds_up() {
 	start_echod --workers=1 --output=escaped --idle-timeout=4s --stall-timeout=8s --verbose
 	open_client clock "$CLIENT" stuck -b 300000 -w 536 "127.0.0.1:$PORT"
 	wait_until says clock '^sent '
-	open_client flood "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
+	open_client flood "$CLIENT" stuck -b 64000000 "127.0.0.1:$PORT" # more than kernels hold
 	end_input flood
 	wait_until says flood '^stalled '
 	open_client waiting nc -N 127.0.0.1 "$PORT"

@@ -177,9 +177,9 @@ leave() {
 	echo "$1" >"$TMP.status"
 }
 
-# succeeded FOLDER: waits for the end of what runs apart, and shows it if it has failed.
+# succeeded FOLDER: waits for the end of what runs apart, which has waits of its own, and shows it if it has failed.
 succeeded() {
-	wait_until test -s "$1.status"
+	WAIT_SECONDS=$PATIENCE_SECONDS wait_until test -s "$1.status"
 	[ "$(cat "$1.status")" -eq 0 ] || {
 		echo "${1##*/}:"
 		cat "$1.result"
@@ -210,7 +210,7 @@ begin() {
 
 # ends_well NAME: the test of what was begun.
 ends_well() {
-	WAIT_SECONDS=$PATIENCE_SECONDS succeeded "$BATS_FILE_TMPDIR/$1"
+	succeeded "$BATS_FILE_TMPDIR/$1"
 }
 
 teardown_file() {
