@@ -303,7 +303,11 @@ workers_are() {
 	through taskset -c "$(processors_here | tail -n 1)"
 	workers_are 1
 	needs_two_processors
-	through taskset -c "$(processors_here | tail -n 2 | paste -sd ,)"
+	# A quota of this test's own group would count, too.
+	mkdir "$TMP/groups"
+	among_groups
+	"${AMONG_GROUPS[@]}" true || AMONG_GROUPS=()
+	through taskset -c "$(processors_here | tail -n 2 | paste -sd ,)" "${AMONG_GROUPS[@]}"
 	workers_are 2
 }
 
