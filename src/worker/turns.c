@@ -98,9 +98,9 @@ void turns_drain(struct clients *clients)
 	}
 }
 
-void turns_retry(struct clients *clients)
+void turns_retry(struct clients *clients, uint32_t count)
 {
-	while (clients->lacking.count > 0) {
+	while (count-- > 0) {
 		struct client *client = &clients->each[queue_take(&clients->lacking)];
 
 		if (client->fd >= 0 && client_retry(client))

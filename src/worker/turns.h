@@ -40,7 +40,7 @@ void turns_expire(struct clients *clients);
 /* A shutdown: every client is drained (client_drain()) and gets a turn to that end. */
 void turns_drain(struct clients *clients);
 
-/* Enlists all that were starved or stalled. */
-void turns_retry(struct clients *clients);
+/* Enlists so many of those that were starved or stalled, the first in line; there must be as many. */
+void turns_retry(struct clients *clients, uint32_t count);
 
 #endif

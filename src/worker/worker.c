@@ -32,7 +32,8 @@ enum {
 	EVENTS_MAX = 256,
 	TRIM_MSECS = 1000, /* how long an empty ring keeps its memory, at least */
 	RETRY_MSECS = 20,  /* between attempts at what the system had no memory for */
-	ADOPT_MAX = 64,    /* connections adopted before others are served again */
+	RETRY_MAX = 64,    /* clients tried again, and */
+	ADOPT_MAX = 64,    /* connections adopted, before others are served again */
 };
 
 /* Event data that is no client's (events_is_of_client()). */
@@ -51,6 +52,7 @@ struct worker {
 	bool failed;                 /* this process cannot go on; its successor may */
 	uint64_t deadline_at;        /* of the shutdown; CLOCK_NEVER: there is none */
 	uint64_t retry_at;           /* when to try again what failed; CLOCK_NEVER: nothing did */
+	uint32_t retry_left;         /* clients that are to be tried again now */
 	uint64_t trim_at;            /* when to trim next; CLOCK_NEVER: nothing to trim */
 };
 
@@ -352,6 +354,23 @@ static bool is_due(uint64_t *due_at, bool wanted, uint64_t delay_msecs)
 	return true;
 }
 
+/* Whom the system had no memory for is tried again, each once, and if in vain, not before the next time. */
+static void retry(struct worker *worker)
+{
+	struct clients *clients = &worker->clients;
+	uint32_t count;
+
+	if (clients->lacking.count > worker->retry_left)
+		retry_soon(worker);
+	if (worker->retry_left == 0 && clock_reached(worker->retry_at)) {
+		worker->retry_at = CLOCK_NEVER;
+		worker->retry_left = clients->lacking.count;
+	}
+	count = worker->retry_left < RETRY_MAX ? worker->retry_left : RETRY_MAX;
+	turns_retry(clients, count);
+	worker->retry_left -= count;
+}
+
 static void keep_time(struct worker *worker)
 {
 	struct clients *clients = &worker->clients;
@@ -362,12 +381,7 @@ static void keep_time(struct worker *worker)
 	/* What is left over follows soon, but others are served in between. */
 	if (is_due(&worker->trim_at, clients->idle_rings.count > 0, TRIM_MSECS) && !buffers_trim(clients))
 		worker->trim_at = clock_msecs();
-	if (clients->lacking.count > 0)
-		retry_soon(worker);
-	if (clock_reached(worker->retry_at)) {
-		worker->retry_at = CLOCK_NEVER;
-		turns_retry(clients);
-	}
+	retry(worker);
 	timeouts_advance(clients);
 }
 
@@ -375,7 +389,7 @@ static int timeout_msecs(const struct worker *worker)
 {
 	uint64_t next_at = clock_sooner(worker->trim_at, worker->retry_at);
 
-	if (turns_wanted(&worker->clients))
+	if (turns_wanted(&worker->clients) || worker->retry_left > 0)
 		return 0;
 	next_at = clock_sooner(next_at, timers_next(&worker->clients));
 	if (worker->clients.held_up.count > 0)
