@@ -21,7 +21,8 @@ start_hostile() {
 	# shellcheck disable=SC2034 # for start_echod
 	local ECHOD=$HOSTILE_ECHOD WALLED=1
 
-	through env "ECHOD_HOSTILE=$1"
+	through env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM"
+	echo "${RUNNER[*]}"
 	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
 	start_swarm honest -n 1 -k 20000 -w 65536
 	open_client told nc -N 127.0.0.1 "$PORT"
@@ -36,18 +37,17 @@ tell() {
 	feed told 'misbehave now'
 }
 
-honest_address() {
-	sed -n '2s/ .*//p' "$TMP/honest.sent"
+address_of() {
+	sed -n '2s/ .*//p' "$TMP/$1.sent"
 }
 
-# Each line of the log begins with whose it is.
-honest_is_exact() {
-	local address LOG=$LOG
+# is_exact NAME: has the log all that this client has sent, by however many connections? Each line begins with whose it is.
+is_exact() {
+	local LOG=$LOG
 
-	address=$(honest_address)
-	grep -a "^${address}[ *]" "$LOG" >"$TMP/honest.log"
-	LOG=$TMP/honest.log
-	splits hex honest
+	sed '1d; s/ .*//; s/^/^/; s/$/[ *]/' "$TMP/$1.sent" | grep -a -f - "$LOG" >"$TMP/$1.log"
+	LOG=$TMP/$1.log
+	splits hex "$1"
 }
 
 # Does the server go on as if nothing had been? The streaming client has had every byte all along; so has the log.
@@ -59,7 +59,7 @@ all_is_well() {
 		end_input told 2>/dev/null || true
 	fi
 	stop_echod
-	honest_is_exact
+	is_exact honest
 	run ! grep forged "$ERR" "$LOG"
 }
 
@@ -97,6 +97,57 @@ spoils() {
 	at_once spoils write-plan write-account remove-plan remove-budget fill-ones fill-zeros fill-random spoil-slot spoil-batch leak claim grab
 }
 
+# Does another process serve in the place of the worker that has ended? Then it gets some of four clients.
+successor_serves() {
+	local row before
+
+	row=worker$(sed -n 's/^echod: worker \([01]\): \(killed\|exited\).*/\1/p' "$ERR" | head -n 1)
+	before=$(status_now "$row" received)
+	others_are_served -n 4
+	[ "$(status_now "$row" received)" -gt "$before" ]
+}
+
+# Those who come then are served by its successor, too; their echo waits for them in memory that was the dead worker's.
+spoils_for_good() {
+	local name late=(a b c d e f)
+
+	start_hostile "$1"
+	tell
+	[ "$1" != deaf ] || others_are_served -n 25 # it is noticed when it is to be told of one
+	wait_until has_ended
+	wait_until successor_serves
+	for name in "${late[@]}"; do
+		open_client "$name" "$CLIENT" stuck -x -b 1000000 -w 536 -m "$TMP/$name.sent" "127.0.0.1:$PORT"
+	done
+	for name in "${late[@]}"; do
+		wait_until says "$name" '^sent 1000000$'
+	done
+	[ "$(status_now workers waiting)" -gt 1000000 ]
+	for name in ' and' ' on'; do
+		feed told "$name" 2>/dev/null || true # he may be closed
+		"$CLIENT" stream -n 2 -b 1000000 -c 65536 -m "$TMP/bulk$name.sent" "127.0.0.1:$PORT"
+	done
+	for name in "${late[@]}"; do
+		await_client "$name"
+		wait_until grep -qa "^$(address_of "$name")\* closed" "$LOG"
+	done
+	all_is_well
+	for name in "${late[@]}" 'bulk and' 'bulk on'; do
+		is_exact "$name"
+	done
+	begins_with "$TMP/told.out" 'misbehave now and on'
+	[ "$(grep -c 'forbidden system call' "$ERR")" -eq "$([ "$1" = pretend ] && echo 1 || echo 0)" ]
+}
+
+# begins_with FILE TEXT: has the file nothing but a beginning of the text?
+begins_with() {
+	printf '%s' "$2" | head -c "$(stat -c %s "$1")" | cmp - "$1"
+}
+
+@test "memory: those who come to the successor of a worker that has spoilt it have their echo and their log" {
+	at_once spoils_for_good wrap-slot spoil-refused wrap-batch spoil-unused hog deaf pretend
+}
+
 @test "memory: what is the master's to say of a client is put right, and the client goes on with its log" {
 	start_hostile disown
 	tell
@@ -129,7 +180,7 @@ has_bytes() {
 
 # What each client but the streaming one has sent, in hexadecimal and without spaces: of the log's, and of files.
 streams_in_log() {
-	grep -a '^[^ ]* [0-9a-f]\{8\} ' "$LOG" | grep -av "^$(honest_address) " | cut -d'|' -f1 |
+	grep -a '^[^ ]* [0-9a-f]\{8\} ' "$LOG" | grep -av "^$(address_of honest) " | cut -d'|' -f1 |
 		awk '{ address = $1; $1 = $2 = ""; gsub(/ /, ""); stream[address] = stream[address] $0 }
 			END { for (address in stream) print stream[address] }'
 }
@@ -180,7 +231,7 @@ loggers_were_killed() {
 	printf 'misbehave now' >"$TMP/told.sent"
 	hexadecimal "$TMP"/colluder? "$TMP/told.sent" | sort >"$TMP/expected"
 	streams_in_log | sort | cmp - "$TMP/expected"
-	honest_is_exact
+	is_exact honest
 	run ! grep 'no records' "$ERR"
 }
 
@@ -235,7 +286,7 @@ talks() {
 	wait_until got told 'misbehave now'
 	await_swarm honest
 	stop_echod
-	honest_is_exact
+	is_exact honest
 }
 
 memory_is_back() {

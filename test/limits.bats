@@ -156,6 +156,21 @@ takes_ring_memory() {
 	is_exact others "${names[@]}"
 }
 
+has_received() {
+	[ "$(status_now workers received)" -ge "$1" ]
+}
+
+# Room is booked for what they send before it comes, and not used, at three looks of the master at least.
+@test "pause: that many clients read their echo at once is not taken for a lie of their worker" {
+	start_echod --workers=1 --when-full=pause
+	start_swarm many -n 200 -k 40000
+	wait_until has_received $((60 << 20))
+	await_swarm many
+	stop_echod
+	run ! grep killing "$ERR"
+	"$CLIENT" logsplit "$LOG" "$TMP/many.sent"
+}
+
 @test "workers limited to 40 descriptors: 200 clients at once are all served in turn" {
 	local pid
 

@@ -253,6 +253,11 @@ among_groups() {
 	AMONG_GROUPS=(unshare --mount sh -c 'mount --bind "$0" /sys/fs/cgroup && exec "$@"' "$TMP/groups")
 }
 
+among_groups_if_possible() {
+	among_groups
+	"${AMONG_GROUPS[@]}" true || AMONG_GROUPS=()
+}
+
 @test "the buffers' default total is a quarter of what the control group may have" {
 	mkdir -p "$TMP/groups/memory"
 	echo 100000000 | tee "$TMP/groups/memory.max" >"$TMP/groups/memory/memory.limit_in_bytes"
@@ -305,8 +310,7 @@ workers_are() {
 	needs_two_processors
 	# A quota of this test's own group would count, too.
 	mkdir "$TMP/groups"
-	among_groups
-	"${AMONG_GROUPS[@]}" true || AMONG_GROUPS=()
+	among_groups_if_possible
 	through taskset -c "$(processors_here | tail -n 2 | paste -sd ,)" "${AMONG_GROUPS[@]}"
 	workers_are 2
 }

@@ -140,13 +140,23 @@ uint64_t slot_dropped(const struct slot *slot, bool echo)
 	return echo && received > echoed ? received - echoed : 0;
 }
 
-bool slot_ring_is_sound(struct part *part, struct slot *slot)
+bool slot_is_untouched(const struct slot *slot)
+{
+	return !slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && committed(&slot->received) == 0 &&
+	       committed(&slot->sent) == 0 && committed(&slot->queued) == 0 &&
+	       committed(&slot->header_bytes) == 0;
+}
+
+bool slot_is_sound(struct part *part, struct slot *slot)
 {
 	struct ring ring = slot_ring(part, slot);
 	uint64_t held = committed(&slot->ring_held);
 	uint64_t sent = committed(&slot->sent);
 	uint64_t backlog = slot_backlog(slot);
 
+	if (committed(&slot->received) > TABLE_POSITION_MAX || sent > TABLE_POSITION_MAX ||
+	    slot_queued(slot) > TABLE_POSITION_MAX)
+		return false;
 	if (held > part->plan.ring_stride || held != whole_pages(held))
 		return false;
 	return backlog == 0 || slot_has(slot, SLOT_BROKEN) ||

@@ -61,6 +61,9 @@ enum slot_flag {
 
 #define SLOT_NO_LIMIT UINT64_MAX
 
+/* No honest worker's counter of bytes, of a connection or of the batch, is beyond this; none comes round to 0. */
+#define TABLE_POSITION_MAX (UINT64_C(1) << 62)
+
 struct slot {
 	_Atomic uint64_t received;   /* bytes; worker */
 	_Atomic uint64_t sent;       /* bytes; worker */
@@ -184,8 +187,11 @@ uint32_t slot_header_left(const struct slot *slot);
 /* Bytes that wait in the ring. */
 uint64_t slot_backlog(const struct slot *slot);
 
-/* Can what a slot says of its ring be so? */
-bool slot_ring_is_sound(struct part *part, struct slot *slot);
+/* Can what a slot says of its positions and its ring be so, for all that can be seen here? */
+bool slot_is_sound(struct part *part, struct slot *slot);
+
+/* Does a slot say that no worker has had anything to do with its connection yet? */
+bool slot_is_untouched(const struct slot *slot);
 
 /*
  * Gives the memory of a slot's ring, which must be empty or of no more use, back to the system.

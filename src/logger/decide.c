@@ -150,6 +150,12 @@ static void report(struct decider *decider)
 	decider->passed_over = 0;
 }
 
+void decide_tell(struct decider *decider)
+{
+	decider->tell_at = 0;
+	report(decider);
+}
+
 void decide_all(struct desk *desk, struct decider *decider)
 {
 	uint32_t filled = desk_filled(desk);

@@ -27,6 +27,9 @@ struct decider {
  */
 void decide_all(struct desk *desk, struct decider *decider);
 
+/* Tells of what was passed over and not told of yet. */
+void decide_tell(struct decider *decider);
+
 /*
  * The next record at or behind `at`, below desk_decided(): *record is its header, with the decision. Returns where it
  * lies; desk_decided() if there is none.

@@ -339,6 +339,7 @@ int logger_run(struct seat *seat)
 
 	if (attach(&logger, seat) == 0) {
 		status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
+		decide_tell(&logger.decider);
 		if (status == 0 && seat->discard)
 			diag("standard output: %ju bytes of the log are lost",
 			     (uintmax_t)log_lost(&logger.desk->progress));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -182,6 +183,12 @@ static void enlarge_pipe(void)
 		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECORD_PIPE_BYTES);
 }
 
+/* As fstat(2), which newer C libraries make a call that takes a path, too. */
+static int stat_of(int fd, struct stat *status)
+{
+	return (int)syscall(SYS_fstat, fd, status);
+}
+
 int output_open(struct output *output, struct desk *desk, const struct seat *seat)
 {
 	bool gone = seat->discard;
@@ -199,7 +206,7 @@ int output_open(struct output *output, struct desk *desk, const struct seat *sea
 		.pause_msecs = PAUSE_MSECS,
 		.gone = gone,
 	};
-	while (fstat(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
+	while (stat_of(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
 		if (passing(output) != 0)
 			return gone ? 0 : -1;
 	}

@@ -18,28 +18,35 @@ enum {
 
 #define BLOCK_BYTES UINT64_C(512) /* of st_blocks (inode(7)) */
 
-/* What a worker may have, in bytes: a chunk is written down before it is written. */
+/* What a worker may have, in bytes. */
 struct bounds {
-	uint64_t apart; /* how far account and memory may be from each other */
-	uint64_t most;  /* for its buffers, in all; an empty one gets a page even if there is none left */
+	uint64_t
+		apart; /* how far account and memory may be from each other: a chunk is written down before it is written */
+	uint64_t reserved; /* what may be written down besides, and never written */
+	uint64_t most;     /* for its buffers, in all; an empty one gets a page even if there is none left */
 };
 
 static struct bounds bounds_of(const struct master *master, uint32_t number)
 {
 	const struct budget *budget = master->budget_memory.base;
 	const struct part_plan *plan = &master->workers[number].part->plan;
+	uint64_t clients = master->workers[number].clients;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t buffers = clients * plan->ring_stride;
 
 	return (struct bounds){
 		.apart = plan->rings_at + 2 * CHUNK_BYTES,
-		.most = budget->total_bytes + plan->slot_count * page,
+		/* Room for what is to be received is had before, and not used if the echo goes straight out. */
+		.reserved =
+			master->options->when_full == WHEN_FULL_PAUSE ? clients * (CHUNK_BYTES + page) : 0,
+		.most = (buffers < budget->total_bytes ? buffers : budget->total_bytes) + clients * page,
 	};
 }
 
-/* Does a worker have more than there is, or else not what it says, look after look? */
+/* Does a worker have more than its connections may, or else not what it says, look after look? */
 static bool is_wrong(struct process *process, const struct bounds *bounds, uint64_t said, uint64_t had)
 {
-	if (said <= had + bounds->apart && had <= said + bounds->apart)
+	if (said <= had + bounds->apart + bounds->reserved && had <= said + bounds->apart)
 		process->discrepancies = 0;
 	else
 		process->discrepancies++;

@@ -213,10 +213,13 @@ static void end_at_once(const struct process *process)
 
 static void heed(struct master *master, uint32_t number, const struct channel_message *message)
 {
+	struct process *process = &master->ledger->children[number].process;
 	bool is_worker = number < master->ledger->workers;
 
-	if (message->type == CHANNEL_READY)
-		master->ledger->children[number].process.ready = true;
+	if (process->forbidden) /* then it ends, and says nothing more */
+		end_at_once(process);
+	else if (message->type == CHANNEL_READY)
+		process->ready = true;
 	else if (message->type == CHANNEL_DONE && is_worker)
 		pool_done(&master->workers[number], message->slots, message->count);
 	else if (message->type == CHANNEL_REFUSED && is_worker && message->count == 1)
@@ -227,6 +230,7 @@ static void heed(struct master *master, uint32_t number, const struct channel_me
 		hearsay_text(master, number, message);
 	else if (message->type == CHANNEL_FORBIDDEN && message->count == 1)
 		hearsay_forbidden(master, number, message);
+	process->forbidden |= message->type == CHANNEL_FORBIDDEN;
 }
 
 void children_hear(struct master *master, uint32_t number)

@@ -32,11 +32,13 @@ enum connection_state {
 
 /* The master's side of a slot: what it knows without asking the worker, which may have been taken over. */
 struct connection {
-	int32_t fd;          /* the master's duplicate */
-	uint32_t generation; /* how many connections the slot has had */
-	struct address peer; /* whom the connection comes from, which may be a proxy */
-	uint8_t state;       /* enum connection_state */
-	uint8_t crashes;     /* how many workers in a row crashed adopting it */
+	int32_t fd;                 /* the master's duplicate */
+	uint32_t generation;        /* how many connections the slot has had */
+	struct address peer;        /* whom the connection comes from, which may be a proxy */
+	uint8_t state;              /* enum connection_state */
+	uint8_t crashes;            /* how many workers in a row crashed adopting it */
+	uint8_t was_sent;           /* its worker, or one before, has had its descriptor */
+	uint64_t accepted_at_usecs; /* by clock_usecs() */
 };
 
 /* What a worker has yet to be told, or was told, of a shutdown that began after its start. */
@@ -61,6 +63,7 @@ struct process {
 	uint8_t orders;      /* enum orders */
 	bool ready;          /* it has said that it serves */
 	bool refusing;       /* its descriptor table was full: hand over one at a time */
+	bool forbidden;      /* it has called the system for what it must not, as it says itself */
 	bool expected;       /* its death is no news: the master kills it for its successor's sake */
 	uint64_t started_at; /* or when that failed */
 	uint64_t resume_at;  /* when a pause in handing over ends; CLOCK_NEVER: there is none */

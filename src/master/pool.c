@@ -2,6 +2,7 @@
 #include "master/pool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -211,6 +212,7 @@ static void fill_known(struct pool_worker *worker, uint32_t index)
 
 	slot->generation = connection->generation;
 	slot->real_peer = connection->peer;
+	slot->opened_at_usecs = connection->accepted_at_usecs;
 	slot->seal = record_seal(worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index),
 				 connection->generation,
 				 worker->options->proxy_protocol ? NULL : &connection->peer);
@@ -236,8 +238,7 @@ static void fill_slot(struct pool_worker *worker, uint32_t index)
 	commit(&slot->acked, 0);
 	commit(&slot->header_bytes, 0);
 	commit(&slot->header_taken, 0);
-	slot->opened_at_usecs = clock_usecs();
-	commit(&slot->heard_at, slot->opened_at_usecs / 1000);
+	commit(&slot->heard_at, worker->connections[index].accepted_at_usecs / 1000);
 	commit(&slot->moved_at, 0);
 	slot->peer = worker->connections[index].peer;
 	fill_known(worker, index);
@@ -267,10 +268,16 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 			process->asked_at = clock_msecs();
 		process->handed++;
 		connection->state = CONNECTION_SENT;
+		connection->was_sent = true;
 		worker->unsent--;
 		return true;
 	}
-	/* Full: wait for room. Gone: its successor gets it. Anything else passes with time, like ETOOMANYREFS. */
+	/*
+	 * Full: wait for room. Gone, or it listens no more: its successor gets it. Anything else passes with time, like
+	 * ETOOMANYREFS.
+	 */
+	if (errno == EPIPE && process->pid != 0)
+		kill(process->pid, SIGKILL);
 	if (errno != EAGAIN)
 		process->resume_at = clock_msecs() + HOLD_MSECS;
 	return false;
@@ -317,10 +324,14 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 
 	connection->fd = fd;
 	connection->peer = *peer;
+	connection->accepted_at_usecs = clock_usecs();
 	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	fill_slot(worker, index);
-	if (index >= committed(&worker->part->plan.reach))
+	if (index >= committed(&worker->part->plan.reach)) {
+		commit(&worker->part->slots[index].ring_held,
+		       0); /* as to others, a worker sees to that (buffers_check()) */
 		commit(&worker->part->plan.reach, index + 1);
+	}
 	worker->clients++;
 	await_turn(worker, index);
 	if (!worker->options->proxy_protocol)
@@ -406,6 +417,20 @@ static void suspect(struct pool_worker *worker, uint32_t slot)
 		release(worker, slot); /* not even closing it goes well: the log does not learn of its end */
 }
 
+/*
+ * Has a connection wait for the next worker. Of its slot the last one may have written what is the master's to say, and
+ * if it never had the connection, it had nothing to write there at all.
+ */
+static void bury_connection(struct pool_worker *worker, uint32_t index)
+{
+	if (!worker->connections[index].was_sent)
+		fill_slot(worker, index);
+	else
+		fill_known(worker, index);
+	if (is_served(worker, index))
+		await_turn(worker, index);
+}
+
 void pool_bury(struct pool_worker *worker, bool crashed)
 {
 	uint32_t adopting = committed(&worker->part->adopting);
@@ -415,18 +440,16 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
 	for (uint32_t i = 0; i < worker->unused; i++) {
-		if (worker->connections[i].state == CONNECTION_NONE)
+		if (worker->connections[i].state == CONNECTION_NONE) {
 			commit(&worker->part->slots[i].state, SLOT_FREE); /* whatever it wrote there */
-		if (!is_served(worker, i))
 			continue;
-		if (i != adopting)
-			worker->connections[i].crashes = 0;
-		if (is_done(worker, i)) {
-			release(worker, i);
-		} else {
-			fill_known(worker, i);
-			await_turn(worker, i);
 		}
+		if (is_served(worker, i) && i != adopting)
+			worker->connections[i].crashes = 0;
+		if (is_served(worker, i) && is_done(worker, i))
+			release(worker, i);
+		else
+			bury_connection(worker, i);
 	}
 }
 

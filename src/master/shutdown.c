@@ -1,6 +1,7 @@
 /* The orderly end and the hasty one; run by the master. See shutdown.h. */
 #include "master/shutdown.h"
 
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -81,13 +82,18 @@ void shutdown_request(struct master *master, uint32_t signal_number)
 		shutdown_now(master);
 }
 
-static void tell_to_drain(struct process *process, uint64_t deadline_at)
+static void tell_to_drain(struct child *child, uint64_t deadline_at)
 {
 	struct channel_message message = { .type = CHANNEL_DRAIN, .deadline_at = deadline_at };
+	struct process *process = &child->process;
 
+	if (process->orders != ORDERS_DRAIN)
+		return;
 	/* While its channel is full it has connections to adopt first. */
-	if (process->orders == ORDERS_DRAIN && channel_send(process->channel_fd, &message, -1) == 0)
+	if (channel_send(process->channel_fd, &message, -1) == 0)
 		process->orders = ORDERS_NONE;
+	else if (errno == EPIPE) /* it has died, or listens no more: its successor does */
+		children_replace(child);
 }
 
 /* Without connections a worker is dismissed: end-of-file on its channel. True if it has gone for good. */
@@ -113,7 +119,7 @@ static void drain(struct master *master)
 	bool all_gone = true;
 
 	for (uint32_t i = 0; i < ledger->workers; i++) {
-		tell_to_drain(&ledger->children[i].process, ledger->shutdown.deadline_at);
+		tell_to_drain(&ledger->children[i], ledger->shutdown.deadline_at);
 		all_gone = dismiss(&master->workers[i]) && all_gone;
 	}
 	if (!all_gone)

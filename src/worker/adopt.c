@@ -59,8 +59,7 @@ static bool repair(const struct clients *clients, struct slot *slot, const struc
 
 /*
  * Asks the kernel what the predecessors did on the connection and finishes that. There is nothing to
- * ask about one that was neither announced nor touched, and whose header was not begun to be taken: nothing was
- * received on it.
+ * ask about one that is untouched: nothing was received on it.
  */
 static enum outcome take_over(struct clients *clients, struct client *client)
 {
@@ -68,13 +67,13 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 	const struct chunk *in_hand = tap_in_hand(clients->tap);
 	struct recovered truth;
 
-	if (slot_has(slot, SLOT_ENDED))
+	if (slot_has(slot, SLOT_ENDED) && !slot_has(slot, SLOT_DAMAGED))
 		return TAKEN_OVER;
 	if (slot_has(slot, SLOT_GIVEN_UP))
 		return GIVEN_UP;
 	if (slot_has(slot, SLOT_DAMAGED))
 		return DISAGREES;
-	if (!slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && slot_header_left(slot) == 0)
+	if (slot_is_untouched(slot))
 		return TAKEN_OVER;
 	if (in_hand != NULL && committed(&in_hand->slot) != client_number(clients, client))
 		in_hand = NULL;

@@ -17,10 +17,10 @@ static void give_back_between(struct part *part, uint64_t from, uint64_t to)
 		(void)madvise((uint8_t *)part + from, to - from, MADV_REMOVE);
 }
 
-/* Does the ring of a connection hold what its slot says? All of them together hold no more than there is. */
+/* Can what a connection's slot says be so? All of them together hold no more than there is. */
 static bool is_sound(const struct clients *clients, struct slot *slot, uint64_t held_by_others)
 {
-	return slot_ring_is_sound(clients->part, slot) &&
+	return slot_is_sound(clients->part, slot) &&
 	       held_by_others + committed(&slot->ring_held) <=
 		       clients->budget->total_bytes + clients->part->plan.slot_count * clients->page_bytes;
 }
@@ -119,7 +119,7 @@ bool buffers_trim(struct clients *clients)
 	for (int rings = 0; clients->idle_rings.count > 0 && rings < TRIM_RINGS;) {
 		struct slot *slot = clients->each[queue_take(&clients->idle_rings)].slot;
 
-		if (slot_backlog(slot) == 0) {
+		if (slot_backlog(slot) == 0 && committed(&slot->ring_held) > 0) {
 			buffer_give_back(clients, slot);
 			rings++;
 		}

@@ -46,7 +46,8 @@ static size_t left_in_block(uint64_t position)
 
 static bool is_sound(const struct tap *tap)
 {
-	return flushed(tap) == block_start(flushed(tap)) && flushed(tap) <= filled(tap) &&
+	return filled(tap) <= TABLE_POSITION_MAX && flushed(tap) == block_start(flushed(tap)) &&
+	       flushed(tap) <= filled(tap) &&
 	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
 	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
 }
@@ -58,8 +59,8 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope 
 	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd, .scope = scope, .blocked_at = CLOCK_NEVER };
 	sound = is_sound(tap);
 	if (!sound) {
-		commit(&part->batch.filled, block_start(flushed(tap)));
-		commit(&part->batch.flushed, block_start(flushed(tap)));
+		commit(&part->batch.filled, 0);
+		commit(&part->batch.flushed, 0);
 	}
 	if (tap_in_hand(tap) == NULL)
 		tap_abandon_in_hand(tap);

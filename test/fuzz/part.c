@@ -26,6 +26,8 @@
 
 enum { SLOTS = 3, RING_BYTES = 8192, STORES_MAX = 64, ROUNDS = 4 };
 
+#define GREETING "hello"
+
 static const struct options options = {
 	.echo = true, .sandbox = false, .log_bytes = UINT64_MAX, .buffer_bytes = RING_BYTES
 };
@@ -90,7 +92,7 @@ static int connection(int *client)
 	connect_client(*client, &to);
 	/* No port is kept for a minute. */
 	MUST(setsockopt(*client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0);
-	MUST(send(*client, "hello", 5, MSG_NOSIGNAL) == 5);
+	MUST(send(*client, GREETING, strlen(GREETING), MSG_NOSIGNAL) == (ssize_t)strlen(GREETING));
 	return accept_client();
 }
 
@@ -189,6 +191,18 @@ static void check_account(const struct part *part)
 	MUST(held <= (SLOTS + 1) * part->plan.ring_stride);
 }
 
+/* Nobody is sent more than his own ring can hold and what he has sent himself. */
+static void check_echo(struct slot *slot, int client)
+{
+	static uint8_t bytes[1 << 16];
+	ssize_t total = 0, count;
+
+	MUST(slot_has(slot, SLOT_BROKEN) || slot_backlog(slot) <= RING_BYTES);
+	while ((count = recv(client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		total += count;
+	MUST(total <= RING_BYTES + (ssize_t)strlen(GREETING));
+}
+
 static void succeed(struct part *part)
 {
 	struct seat seat = { .options = &options,
@@ -211,7 +225,9 @@ static void succeed(struct part *part)
 			(void)turns_begin(&clients, client);
 	}
 	serve();
+	MUST(committed(&part->batch.filled) < UINT64_MAX / 2);
 	for (uint32_t i = 0; i < SLOTS; i++) {
+		check_echo(&part->slots[i], ends[i]);
 		if (clients.each[i].fd >= 0)
 			client_let_go(&clients, &clients.each[i]);
 		close(ends[i]);

@@ -12,7 +12,7 @@
 #include "common/diag.h"
 #include "hostile.h"
 
-enum { TIMES = 5000, FLOOD_MSECS = 1000, LINES = 3000 };
+enum { TIMES = 5000, FLOOD_MSECS = 1000, PATIENCE_MSECS = 10000, LINES = 3000 };
 
 static void tell(const struct seat *seat, const struct channel_message *message)
 {
@@ -87,7 +87,7 @@ static void hang_up(const struct seat *seat, uint32_t slot)
 /* Has the master think that its client is gone, and talks on with him: ends with status 2 if it can. */
 static void keep_client(const struct seat *seat, uint32_t slot)
 {
-	uint64_t until = clock_msecs() + FLOOD_MSECS;
+	uint64_t until = clock_msecs() + PATIENCE_MSECS;
 	int fd = client_fd();
 
 	atomic_store(&part_of(seat)->slots[slot].state, SLOT_DONE);
@@ -98,6 +98,26 @@ static void keep_client(const struct seat *seat, uint32_t slot)
 		(void)poll(NULL, 0, 1);
 	}
 	_exit(1);
+}
+
+/* Hears the master no more, and lives on. */
+static void deaf(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	(void)shutdown(seat->channel_fd, SHUT_RD);
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
+/* That it made a call which ends it, again and again. */
+static void pretend_forbidden(const struct seat *seat, uint32_t slot)
+{
+	(void)slot;
+	for (int i = 0; i < TIMES; i++)
+		tell(seat,
+		     &(struct channel_message){ .type = CHANNEL_FORBIDDEN, .count = 1, .slots = { 0 } });
+	for (;;)
+		(void)poll(NULL, 0, -1);
 }
 
 static void say(const struct seat *seat, uint64_t about, const char *line)
@@ -137,9 +157,10 @@ static void chatter(const struct seat *seat, uint32_t slot)
 }
 
 const struct deed channel_deeds[] = {
-	{ "flood-ready", flood_ready }, { "flood-refused", flood_refused },
-	{ "any-slots", any_slots },     { "give-up", give_up_client },
-	{ "no-message", nonsense },     { "forge-line", forge },
-	{ "chatter", chatter },         { "hang-up", hang_up },
-	{ "keep-client", keep_client }, { NULL, NULL },
+	{ "flood-ready", flood_ready },   { "flood-refused", flood_refused },
+	{ "any-slots", any_slots },       { "give-up", give_up_client },
+	{ "no-message", nonsense },       { "forge-line", forge },
+	{ "chatter", chatter },           { "hang-up", hang_up },
+	{ "keep-client", keep_client },   { "deaf", deaf },
+	{ "pretend", pretend_forbidden }, { NULL, NULL },
 };

@@ -1,7 +1,8 @@
 /*
  * A worker that was taken over, linked into a hostile build alone (src/common/hostile.h).
  *
- * ECHOD_HOSTILE=DEED: the first worker of which a client has sent TRIGGER_BYTES and no more does it, once.
+ * ECHOD_HOSTILE=DEED: the first worker of which a client has sent TRIGGER_BYTES and no more does it, once. What is by
+ * chance in it depends on ECHOD_HOSTILE_SEED.
  */
 #include "common/hostile.h"
 
@@ -40,6 +41,8 @@ __attribute__((constructor)) static void read_request(void)
 
 	if (name == NULL)
 		return;
+	if (getenv("ECHOD_HOSTILE_SEED") != NULL)
+		srandom((unsigned)strtoul(getenv("ECHOD_HOSTILE_SEED"), NULL, 10));
 	deed = find_deed(name);
 	done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (done == MAP_FAILED)

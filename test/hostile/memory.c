@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "common/budget.h"
+#include "common/channel.h"
 #include "common/commit.h"
 #include "hostile.h"
 
-enum { PAGE_BYTES = 4096, ROUNDS = 2000 };
+enum { PAGE_BYTES = 4096, ROUNDS = 2000, RINGS = 8 };
+
+#define BACKLOG_BYTES (UINT64_C(64) << 20) /* more than any ring has room for */
 
 static struct budget *budget_of(const struct seat *seat)
 {
@@ -124,6 +127,69 @@ static void spoil_batch(const struct seat *seat, uint32_t slot)
 	_exit(1);
 }
 
+/* As if nothing had been done for its client yet, at the end of all positions, with an echo waiting that is not its. */
+static void wrap_slot(const struct seat *seat, uint32_t index)
+{
+	struct slot *slot = &part_of(seat)->slots[index];
+
+	commit(&slot->flags, 0);
+	commit(&slot->ring_held, 0);
+	commit(&slot->ring_base, 0);
+	commit(&slot->sent, UINT64_MAX);
+	commit(&slot->queued, BACKLOG_BYTES);
+	_exit(1);
+}
+
+/* The same, of a connection that was given back, as if there were none. */
+static void spoil_refused(const struct seat *seat, uint32_t index)
+{
+	struct slot *slot = &part_of(seat)->slots[index];
+	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { index } };
+
+	(void)channel_send_patiently(seat->channel_fd, &refused);
+	commit(&slot->flags, 0);
+	commit(&slot->ring_held, 0);
+	commit(&slot->ring_base, 0);
+	commit(&slot->sent, 0);
+	commit(&slot->queued, BACKLOG_BYTES);
+	commit(&slot->state, SLOT_FREE);
+	_exit(1);
+}
+
+/* The batch shortly before the end of all positions. */
+static void wrap_batch(const struct seat *seat, uint32_t slot)
+{
+	struct batch *batch = &part_of(seat)->batch;
+
+	(void)slot;
+	commit(&batch->filled, UINT64_MAX - 200 * RECORD_BLOCK_BYTES + 1);
+	commit(&batch->flushed, UINT64_MAX - 200 * RECORD_BLOCK_BYTES + 1);
+	_exit(1);
+}
+
+/* That connections which there have not been yet hold others' rings. */
+static void spoil_unused(const struct seat *seat, uint32_t index)
+{
+	struct part *part = part_of(seat);
+
+	(void)index;
+	for (uint32_t i = committed(&part->plan.reach); i < part->plan.slot_count; i++)
+		commit(&part->slots[i].ring_held, RINGS * part->plan.ring_stride);
+	_exit(1);
+}
+
+/* Takes all there is for all, and says so, though one client's buffer is all that it needs. */
+static void hog(const struct seat *seat, uint32_t slot)
+{
+	struct part *part = part_of(seat);
+	uint64_t total = budget_of(seat)->total_bytes;
+
+	(void)slot;
+	commit(&budget_of(seat)->accounts[seat->number].held, total);
+	for (uint64_t at = 0; at < total; at += PAGE_BYTES)
+		((volatile uint8_t *)part)[part->plan.rings_at + RINGS * part->plan.ring_stride + at] = 1;
+}
+
 /* Claims everything there is, so that nothing is left for others. */
 static void claim(const struct seat *seat, uint32_t slot)
 {
@@ -162,6 +228,11 @@ const struct deed memory_deeds[] = {
 	{ "fill-random", fill_at_random },
 	{ "spoil-slot", spoil_slot },
 	{ "spoil-batch", spoil_batch },
+	{ "wrap-slot", wrap_slot },
+	{ "spoil-refused", spoil_refused },
+	{ "wrap-batch", wrap_batch },
+	{ "spoil-unused", spoil_unused },
+	{ "hog", hog },
 	{ "disown", disown },
 	{ "claim", claim },
 	{ "grab", grab },
