@@ -107,13 +107,20 @@ successor_serves() {
 	[ "$(status_now "$row" received)" -gt "$before" ]
 }
 
+echoes_wait() {
+	[ "$(status_now workers waiting)" -gt 500000 ]
+}
+
 # Those who come then are served by its successor, too; their echo waits for them in memory that was the dead worker's.
 spoils_for_good() {
 	local name late=(a b c d e f)
 
 	start_hostile "$1"
 	tell
-	[ "$1" != deaf ] || others_are_served -n 25 # it is noticed when it is to be told of one
+	if [ "$1" = deaf ]; then
+		wait_until reported 'echod: worker [01]: deaf'
+		others_are_served -n 25 # it is noticed when it is to be told of one
+	fi
 	wait_until has_ended
 	wait_until successor_serves
 	for name in "${late[@]}"; do
@@ -122,7 +129,7 @@ spoils_for_good() {
 	for name in "${late[@]}"; do
 		wait_until says "$name" '^sent 1000000$'
 	done
-	[ "$(status_now workers waiting)" -gt 1000000 ]
+	wait_until echoes_wait
 	for name in ' and' ' on'; do
 		feed told "$name" 2>/dev/null || true # he may be closed
 		"$CLIENT" stream -n 2 -b 1000000 -c 65536 -m "$TMP/bulk$name.sent" "127.0.0.1:$PORT"

@@ -100,15 +100,6 @@ static void keep_client(const struct seat *seat, uint32_t slot)
 	_exit(1);
 }
 
-/* Hears the master no more, and lives on. */
-static void deaf(const struct seat *seat, uint32_t slot)
-{
-	(void)slot;
-	(void)shutdown(seat->channel_fd, SHUT_RD);
-	for (;;)
-		(void)poll(NULL, 0, -1);
-}
-
 /* That it made a call which ends it, again and again. */
 static void pretend_forbidden(const struct seat *seat, uint32_t slot)
 {
@@ -127,6 +118,19 @@ static void say(const struct seat *seat, uint64_t about, const char *line)
 	message.count = (uint32_t)strlen(line);
 	memcpy(message.text, line, message.count);
 	tell(seat, &message);
+}
+
+/* Hears the master no more, says so, and lives on. */
+static void deaf(const struct seat *seat, uint32_t slot)
+{
+	char line[64];
+
+	(void)slot;
+	(void)shutdown(seat->channel_fd, SHUT_RD);
+	snprintf(line, sizeof(line), DIAG_PREFIX "worker %u: deaf\n", seat->number);
+	say(seat, CHANNEL_NOBODY, line);
+	for (;;)
+		(void)poll(NULL, 0, -1);
 }
 
 /* Lines in the names of others, and such as would do something to a terminal. */
