@@ -26,7 +26,7 @@ start_hostile() {
 	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
 	start_swarm honest -n 1 -k 20000 -w 65536
 	open_client told nc -N 127.0.0.1 "$PORT"
-	wait_until has_connections 2
+	[ "${2:-}" = --skip-empty ] || wait_until has_connections 2
 }
 
 has_connections() {
@@ -115,7 +115,10 @@ echoes_wait() {
 spoils_for_good() {
 	local name late=(a b c d e f)
 
-	start_hostile "$1"
+	case $1 in
+	stick-untouched) start_hostile "$1" --skip-empty ;;
+	*) start_hostile "$1" ;;
+	esac
 	tell
 	if [ "$1" = deaf ]; then
 		wait_until reported 'echod: worker [01]: deaf'
@@ -142,8 +145,9 @@ spoils_for_good() {
 	for name in "${late[@]}" 'bulk and' 'bulk on'; do
 		is_exact "$name"
 	done
-	begins_with "$TMP/told.out" 'misbehave now and on'
+	[ "$1" = phantom ] || begins_with "$TMP/told.out" 'misbehave now and on'
 	[ "$(grep -c 'forbidden system call' "$ERR")" -eq "$([ "$1" = pretend ] && echo 1 || echo 0)" ]
+	[ "$(grep -c ', killing it' "$ERR")" -eq "$([ "$1" = hog ] && echo 1 || echo 0)" ]
 }
 
 # begins_with FILE TEXT: has the file nothing but a beginning of the text?
@@ -153,6 +157,49 @@ begins_with() {
 
 @test "memory: those who come to the successor of a worker that has spoilt it have their echo and their log" {
 	at_once spoils_for_good wrap-slot spoil-refused wrap-batch spoil-unused hog deaf pretend
+	at_once spoils_for_good stick-unused stick-ended stick-untouched phantom
+}
+
+@test "memory: who comes before the successor does, into a place that is free again, is served" {
+	local ECHOD=$HOSTILE_ECHOD WALLED=1
+
+	through env ECHOD_HOSTILE=spoil-free
+	start_echod --workers=1
+	others_are_served -n 4
+	open_client told nc -N 127.0.0.1 "$PORT"
+	tell
+	wait_until has_ended
+	others_are_served -n 25
+	await_client told
+	stop_echod
+}
+
+@test "a worker that has not got a client yet cannot speak for it" {
+	start_hostile forge-unsent
+	tell
+	"$CLIENT" pingpong -k 4 -n 25 -m "$TMP/late.sent" "127.0.0.1:$PORT"
+	has_ended
+	all_is_well
+	is_exact late
+}
+
+@test "memory that a worker has lent to the pipe is not what its successor writes into" {
+	local logger
+
+	start_hostile lend-ahead
+	await_swarm honest
+	logger=$(processes echod-logger)
+	kill -STOP "$logger"
+	wait_until has_stopped "$logger"
+	tell
+	wait_until has_ended
+	wait_until successor_serves
+	"$CLIENT" pingpong -k 4 -n 25 -m "$TMP/late.sent" "127.0.0.1:$PORT"
+	kill -CONT "$logger"
+	await_client told
+	stop_echod
+	is_exact honest
+	is_exact late
 }
 
 @test "memory: what is the master's to say of a client is put right, and the client goes on with its log" {

@@ -16,9 +16,14 @@ int budget_protect(const struct memory *memory, uint32_t worker)
 	return next == memory->bytes ? 0 : memory_protect(memory, next, memory->bytes - next);
 }
 
+uint64_t budget_said(const struct budget *budget, uint32_t worker)
+{
+	return atomic_load(&budget->accounts[worker].held);
+}
+
 uint64_t budget_held(const struct budget *budget, uint32_t worker)
 {
-	uint64_t held = atomic_load(&budget->accounts[worker].held);
+	uint64_t held = budget_said(budget, worker);
 
 	return held < budget->total_bytes ? held : budget->total_bytes;
 }

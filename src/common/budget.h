@@ -41,6 +41,9 @@ int budget_protect(const struct memory *memory, uint32_t worker);
 /* What a worker has taken, as it says, but no more than the total. */
 uint64_t budget_held(const struct budget *budget, uint32_t worker);
 
+/* The same, beyond the total, too. */
+uint64_t budget_said(const struct budget *budget, uint32_t worker);
+
 /*
  * Takes memory for a worker: `wanted` bytes, or as many whole `unit`s as are left of the total if
  * that is less. Returns how many were taken; 0 also when another worker was booking just then.

@@ -45,6 +45,9 @@ enum record_type {
  * byte, so of a longer run of them the last eight are the mark.
  */
 enum { RECORD_MARK_BYTE = 0xfe, RECORD_MARK_BYTES = 8 };
+/* Positions in a stream beyond which no honest worker comes: sums of some do not come round to 0. */
+#define RECORD_POSITION_MAX (UINT64_MAX / 16)
+
 #define RECORD_MARK UINT64_C(0xfefefefefefefefe)
 
 struct record {

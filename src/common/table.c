@@ -154,8 +154,13 @@ bool slot_is_sound(struct part *part, struct slot *slot)
 	uint64_t sent = committed(&slot->sent);
 	uint64_t backlog = slot_backlog(slot);
 
-	if (committed(&slot->received) > TABLE_POSITION_MAX || sent > TABLE_POSITION_MAX ||
-	    slot_queued(slot) > TABLE_POSITION_MAX)
+	uint64_t limit = committed(&slot->echo_limit);
+
+	if (committed(&slot->gap) > committed(&slot->received) + 1 ||
+	    (limit > RECORD_POSITION_MAX && limit != SLOT_NO_LIMIT))
+		return false;
+	if (committed(&slot->received) > RECORD_POSITION_MAX || sent > RECORD_POSITION_MAX ||
+	    slot_queued(slot) > RECORD_POSITION_MAX)
 		return false;
 	if (held > part->plan.ring_stride || held != whole_pages(held))
 		return false;

@@ -61,9 +61,6 @@ enum slot_flag {
 
 #define SLOT_NO_LIMIT UINT64_MAX
 
-/* No honest worker's counter of bytes, of a connection or of the batch, is beyond this; none comes round to 0. */
-#define TABLE_POSITION_MAX (UINT64_C(1) << 62)
-
 struct slot {
 	_Atomic uint64_t received;   /* bytes; worker */
 	_Atomic uint64_t sent;       /* bytes; worker */

@@ -7,8 +7,7 @@
 #include "common/message.h"
 #include "logger/form.h"
 
-/* Positions in a stream, and instants, beyond which no honest worker comes: sums of some do not overflow. */
-#define POSITION_MAX       (UINT64_MAX / 16)
+/* Instants and durations beyond which no honest worker comes. */
 #define TIME_MAX_USECS     UINT64_C(253402300799999999) /* the last of the year 9999 */
 #define DURATION_MAX_USECS (UINT64_MAX / 1000)          /* the log has nanoseconds */
 
@@ -34,8 +33,8 @@ static bool is_lost_note(const struct record *record, const uint8_t *payload)
 		return false;
 	note = form_lost_note(payload);
 	/* What is the reader's is no place for a mark either: no check is of it. */
-	return note.bytes > 0 && note.bytes <= POSITION_MAX - record->offset && note.had <= POSITION_MAX &&
-	       note.before <= POSITION_MAX;
+	return note.bytes > 0 && note.bytes <= RECORD_POSITION_MAX - record->offset &&
+	       note.had <= RECORD_POSITION_MAX && note.before <= RECORD_POSITION_MAX;
 }
 
 static bool is_close_note(const struct record *record, const uint8_t *payload)
@@ -45,8 +44,9 @@ static bool is_close_note(const struct record *record, const uint8_t *payload)
 	if (record->length != sizeof(note))
 		return false;
 	note = form_close_note(payload);
-	return note.received <= POSITION_MAX && note.unlogged <= note.received && note.lost <= POSITION_MAX &&
-	       note.duration_usecs <= DURATION_MAX_USECS && note.reason < CLOSE_REASONS;
+	return note.received <= RECORD_POSITION_MAX && note.unlogged <= note.received &&
+	       note.lost <= RECORD_POSITION_MAX && note.duration_usecs <= DURATION_MAX_USECS &&
+	       note.reason < CLOSE_REASONS;
 }
 
 /* Could an honest process have written it? */
@@ -106,8 +106,9 @@ static bool is_genuine(struct sieve *sieve, const uint8_t *bytes, size_t count, 
 	memcpy(record, bytes, sizeof(*record));
 	return record->mark == RECORD_MARK && record_bytes(record) <= RECORD_BLOCK_BYTES &&
 	       record_bytes(record) <= count && has_end(record, bytes) &&
-	       record->offset <= POSITION_MAX - RECORD_BLOCK_BYTES && record->time_usecs <= TIME_MAX_USECS &&
-	       is_sound(sieve, record, bytes + sizeof(*record)) && is_sealed(sieve, record);
+	       record->offset <= RECORD_POSITION_MAX - RECORD_BLOCK_BYTES &&
+	       record->time_usecs <= TIME_MAX_USECS && is_sound(sieve, record, bytes + sizeof(*record)) &&
+	       is_sealed(sieve, record);
 }
 
 /* ---- and is that all it is? ---- */

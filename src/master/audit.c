@@ -46,7 +46,8 @@ static struct bounds bounds_of(const struct master *master, uint32_t number)
 /* Does a worker have more than its connections may, or else not what it says, look after look? */
 static bool is_wrong(struct process *process, const struct bounds *bounds, uint64_t said, uint64_t had)
 {
-	if (said <= had + bounds->apart + bounds->reserved && had <= said + bounds->apart)
+	if (said <= bounds->most && said <= had + bounds->apart + bounds->reserved &&
+	    had <= said + bounds->apart)
 		process->discrepancies = 0;
 	else
 		process->discrepancies++;
@@ -57,7 +58,7 @@ static void look_at(struct master *master, uint32_t number)
 {
 	struct child *child = &master->ledger->children[number];
 	struct bounds bounds = bounds_of(master, number);
-	uint64_t said = budget_held(master->budget_memory.base, number);
+	uint64_t said = budget_said(master->budget_memory.base, number);
 	struct stat status;
 	uint64_t had;
 

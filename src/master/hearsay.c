@@ -71,7 +71,7 @@ void hearsay_end(struct master *master, uint32_t number)
 /* Does the line begin as one about this connection of the worker does? A header may name another client. */
 static bool is_about(const struct pool_worker *worker, uint64_t slot, const struct channel_message *message)
 {
-	if (slot >= worker->ledger->worker_slots || worker->connections[slot].state == CONNECTION_NONE)
+	if (slot >= worker->ledger->worker_slots || !worker->connections[slot].was_sent)
 		return false;
 	if (message_is_sound(0, &worker->connections[slot].peer, message->text, message->count))
 		return true;

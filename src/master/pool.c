@@ -63,7 +63,8 @@ static void count(struct pool_worker *worker)
 			continue;
 		}
 		worker->clients++;
-		if (!worker->options->proxy_protocol || slot_has(&worker->part->slots[slot], SLOT_ADMITTED))
+		if (!worker->options->proxy_protocol || (worker->connections[slot].was_sent &&
+							 slot_has(&worker->part->slots[slot], SLOT_ADMITTED)))
 			count_for(worker, slot, peer_of(worker, slot));
 		if (state == CONNECTION_UNSENT)
 			await_turn(worker, slot);
@@ -213,9 +214,7 @@ static void fill_known(struct pool_worker *worker, uint32_t index)
 	slot->generation = connection->generation;
 	slot->real_peer = connection->peer;
 	slot->opened_at_usecs = connection->accepted_at_usecs;
-	slot->seal = record_seal(worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index),
-				 connection->generation,
-				 worker->options->proxy_protocol ? NULL : &connection->peer);
+	slot->seal = 0;
 	if (!worker->options->proxy_protocol)
 		slot->peer = connection->peer;
 	commit(&slot->state, SLOT_OPEN);
@@ -244,6 +243,21 @@ static void fill_slot(struct pool_worker *worker, uint32_t index)
 	fill_known(worker, index);
 }
 
+/* A worker can make records of a connection from when it has this: not before it has the connection. */
+static void fill_seal(struct pool_worker *worker, uint32_t index)
+{
+	const struct connection *connection = &worker->connections[index];
+
+	worker->part->slots[index].seal = record_seal(
+		worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index), connection->generation,
+		worker->options->proxy_protocol ? NULL : &connection->peer);
+}
+
+static void count_generation(struct connection *connection)
+{
+	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
+}
+
 bool pool_answers(struct pool_worker *worker)
 {
 	struct process *process = &worker->child->process;
@@ -263,6 +277,7 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 	struct process *process = &worker->child->process;
 	struct channel_message message = { .type = CHANNEL_CLIENT, .count = 1, .slots = { index } };
 
+	fill_seal(worker, index);
 	if (channel_send(process->channel_fd, &message, connection->fd) == 0) {
 		if (pool_answers(worker) && process->handed == process->taken)
 			process->asked_at = clock_msecs();
@@ -271,6 +286,10 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 		connection->was_sent = true;
 		worker->unsent--;
 		return true;
+	}
+	if (!connection->was_sent) { /* what has been read of its seal is worth nothing */
+		count_generation(connection);
+		fill_known(worker, index);
 	}
 	/*
 	 * Full: wait for room. Gone, or it listens no more: its successor gets it. Anything else passes with time, like
@@ -325,7 +344,7 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	connection->fd = fd;
 	connection->peer = *peer;
 	connection->accepted_at_usecs = clock_usecs();
-	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
+	count_generation(connection);
 	fill_slot(worker, index);
 	if (index >= committed(&worker->part->plan.reach)) {
 		commit(&worker->part->slots[index].ring_held,
@@ -423,12 +442,25 @@ static void suspect(struct pool_worker *worker, uint32_t slot)
  */
 static void bury_connection(struct pool_worker *worker, uint32_t index)
 {
-	if (!worker->connections[index].was_sent)
-		fill_slot(worker, index);
-	else
+	if (worker->connections[index].was_sent) {
 		fill_known(worker, index);
+	} else {
+		fill_slot(worker, index);
+		commit(&worker->part->slots[index].ring_held, 0);
+	}
 	if (is_served(worker, index))
 		await_turn(worker, index);
+}
+
+/* Nobody would ever settle a chunk that the next worker does not get the connection of; a worker had none of these. */
+static void clear_in_hand(struct pool_worker *worker)
+{
+	struct chunk *chunk = &worker->part->batch.in_hand;
+	uint32_t index = committed(&chunk->slot);
+
+	if (index >= worker->unused ||
+	    (worker->connections[index].state != CONNECTION_NONE && !worker->connections[index].was_sent))
+		commit(&chunk->slot, PART_NOBODY);
 }
 
 void pool_bury(struct pool_worker *worker, bool crashed)
@@ -439,17 +471,18 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 		suspect(worker, adopting);
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
+	clear_in_hand(worker);
 	for (uint32_t i = 0; i < worker->unused; i++) {
-		if (worker->connections[i].state == CONNECTION_NONE) {
-			commit(&worker->part->slots[i].state, SLOT_FREE); /* whatever it wrote there */
-			continue;
-		}
 		if (is_served(worker, i) && i != adopting)
 			worker->connections[i].crashes = 0;
 		if (is_served(worker, i) && is_done(worker, i))
 			release(worker, i);
-		else
+		if (worker->connections[i].state != CONNECTION_NONE) {
 			bury_connection(worker, i);
+		} else { /* whatever it wrote there */
+			commit(&worker->part->slots[i].state, SLOT_FREE);
+			commit(&worker->part->slots[i].ring_held, 0);
+		}
 	}
 }
 

@@ -96,6 +96,9 @@ struct client *adopt(struct clients *clients, uint32_t index, int fd)
 	client_open(clients, client, fd);
 	switch (take_over(clients, client)) {
 	case TAKEN_OVER:
+		if (tap_in_hand(clients->tap) !=
+		    NULL) /* of a connection that has none by its other counters */
+			tap_abandon_in_hand(clients->tap);
 		break;
 	case TRY_LATER:
 		client_let_go(clients, client);

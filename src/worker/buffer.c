@@ -8,6 +8,11 @@
 /* At once: each takes a system call, in which nobody is served. A page of each is more than anybody needs at once. */
 enum { TRIM_RINGS = 64 };
 
+static uint64_t whole_pages(const struct clients *clients, uint64_t bytes)
+{
+	return (bytes + clients->page_bytes - 1) / clients->page_bytes * clients->page_bytes;
+}
+
 /* ---- what a predecessor left ---- */
 
 /* Gives the memory from one position in the part to another back to the system; if that fails the next start does. */
@@ -17,12 +22,21 @@ static void give_back_between(struct part *part, uint64_t from, uint64_t to)
 		(void)madvise((uint8_t *)part + from, to - from, MADV_REMOVE);
 }
 
-/* Can what a connection's slot says be so? All of them together hold no more than there is. */
-static bool is_sound(const struct clients *clients, struct slot *slot, uint64_t held_by_others)
+/* The memory in which an echo waits for its client, in whole pages. */
+static uint64_t waiting_bytes(const struct clients *clients, struct slot *slot)
 {
-	return slot_is_sound(clients->part, slot) &&
-	       held_by_others + committed(&slot->ring_held) <=
-		       clients->budget->total_bytes + clients->part->plan.slot_count * clients->page_bytes;
+	struct ring ring = slot_ring(clients->part, slot);
+
+	if (slot_backlog(slot) == 0 || slot_has(slot, SLOT_BROKEN))
+		return 0;
+	return whole_pages(clients, ring_reach(&ring, slot_queued(slot)));
+}
+
+/* What is booked is had, or the master would take it for a lie: a predecessor may have booked what it never wrote. */
+static void touch(const struct clients *clients, uint64_t from, uint64_t to)
+{
+	for (uint64_t at = from; at < to; at += clients->page_bytes)
+		atomic_fetch_or((_Atomic uint8_t *)((uint8_t *)clients->part + at), 0);
 }
 
 void buffers_check(struct clients *clients)
@@ -30,21 +44,28 @@ void buffers_check(struct clients *clients)
 	struct part *part = clients->part;
 	uint64_t given_back = part->plan.rings_at;
 	uint64_t held = 0;
+	uint64_t most =
+		clients->budget->total_bytes; /* an empty buffer gets a page even if there is none left */
 
 	for (uint32_t i = 0; i < committed(&part->plan.reach); i++) {
 		struct slot *slot = &part->slots[i];
 		uint64_t ring_at = part->plan.rings_at + i * part->plan.ring_stride;
-		bool is_open = committed(&slot->state) == SLOT_OPEN;
+		uint64_t waiting = 0;
 
-		if (is_open && !is_sound(clients, slot, held))
-			slot_set(slot, SLOT_DAMAGED);
-		if (!is_open || slot_has(slot, SLOT_DAMAGED))
-			commit(&slot->ring_held, 0);
-		if (committed(&slot->ring_held) == 0)
+		if (committed(&slot->state) == SLOT_OPEN) {
+			most += clients->page_bytes;
+			if (!slot_is_sound(part, slot) || held + waiting_bytes(clients, slot) > most)
+				slot_set(slot, SLOT_DAMAGED);
+			else
+				waiting = waiting_bytes(clients, slot);
+		}
+		commit(&slot->ring_held, waiting);
+		if (waiting == 0)
 			continue;
 		give_back_between(part, given_back, ring_at);
-		given_back = ring_at + committed(&slot->ring_held);
-		held += committed(&slot->ring_held);
+		given_back = ring_at + waiting;
+		touch(clients, ring_at, given_back);
+		held += waiting;
 	}
 	give_back_between(part, given_back, clients->part_bytes);
 	budget_set(clients->budget, clients->account, held);
@@ -89,7 +110,7 @@ uint64_t buffer_make_room(struct clients *clients, struct slot *slot, uint64_t w
 		commit(&slot->ring_base, queued);
 	ring = slot_ring(clients->part, slot);
 	needed = ring_reach(&ring, queued + wanted);
-	needed = (needed + clients->page_bytes - 1) / clients->page_bytes * clients->page_bytes;
+	needed = whole_pages(clients, needed);
 	if (needed > committed(&slot->ring_held))
 		take_memory(clients, slot, needed);
 	held = committed(&slot->ring_held);

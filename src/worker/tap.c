@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,9 +45,39 @@ static size_t left_in_block(uint64_t position)
 
 /* ---- beginning ---- */
 
+#define RING_BYTES ((uint64_t)BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
+
+/*
+ * A predecessor that was taken over may have lent any block to the pipe, ahead of what is there: what is written into it
+ * now would come to the logger out of order. So blocks get new memory before they are used again; the pipe keeps the
+ * old. From one position to another.
+ */
+static void renew(struct tap *tap, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t bytes = RING_BYTES - from % RING_BYTES;
+
+		if (bytes > to - from)
+			bytes = to - from;
+		(void)madvise(address_of(tap, from), bytes, MADV_REMOVE); /* fails only for want of memory */
+		from += bytes;
+	}
+}
+
+/* All but what the batch has; that is renewed once it is empty. */
+static void renew_unused(struct tap *tap)
+{
+	uint64_t end = block_start(filled(tap) + RECORD_BLOCK_BYTES - 1);
+
+	if (tap_in_hand(tap) != NULL)
+		end += (CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES;
+	renew(tap, end, flushed(tap) + RING_BYTES);
+	tap->is_inherited = end > flushed(tap);
+}
+
 static bool is_sound(const struct tap *tap)
 {
-	return filled(tap) <= TABLE_POSITION_MAX && flushed(tap) == block_start(flushed(tap)) &&
+	return filled(tap) <= RECORD_POSITION_MAX && flushed(tap) == block_start(flushed(tap)) &&
 	       flushed(tap) <= filled(tap) &&
 	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
 	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
@@ -64,6 +95,7 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope 
 	}
 	if (tap_in_hand(tap) == NULL)
 		tap_abandon_in_hand(tap);
+	renew_unused(tap);
 	return sound;
 }
 
@@ -341,8 +373,7 @@ bool tap_conclude(struct tap *tap, struct slot *slot)
 static int block_pieces(const struct tap *tap, uint64_t end, struct iovec pieces[2])
 {
 	uint64_t bytes = end - flushed(tap);
-	uint64_t ring_bytes = (uint64_t)BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES;
-	uint64_t first = ring_bytes - flushed(tap) % ring_bytes;
+	uint64_t first = RING_BYTES - flushed(tap) % RING_BYTES;
 
 	pieces[0] = (struct iovec){ .iov_base = address_of(tap, flushed(tap)), .iov_len = bytes };
 	if (bytes <= first)
@@ -398,5 +429,9 @@ bool tap_flush(struct tap *tap)
 	tap->blocked_at = CLOCK_NEVER;
 	if (tap->reader_is_gone)
 		commit(&tap->part->batch.filled, flushed(tap));
+	if (tap->is_inherited && tap_in_hand(tap) == NULL) {
+		renew(tap, 0, RING_BYTES);
+		tap->is_inherited = false;
+	}
 	return true;
 }

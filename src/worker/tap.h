@@ -47,6 +47,7 @@ struct tap {
 	uint64_t blocked_at; /* since when; CLOCK_NEVER: it is not so */
 	bool is_failing;     /* not for lack of room: epoll will not tell when it does */
 	bool reader_is_gone; /* the logger and the master are: what is flushed is lost */
+	bool is_inherited;   /* there is still something of a predecessor's in the batch */
 };
 
 /*

@@ -1,4 +1,6 @@
 /* Writing into all the memory that a worker shares with others, and where it cannot. */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +180,112 @@ static void spoil_unused(const struct seat *seat, uint32_t index)
 	_exit(1);
 }
 
+/* A chunk in hand that nobody could settle. */
+static void put_in_hand(const struct seat *seat, uint32_t slot)
+{
+	struct part *part = part_of(seat);
+
+	part->batch.in_hand = (struct chunk){ .generation = part->slots[slot].generation,
+					      .position = committed(&part->batch.filled) };
+	commit(&part->batch.in_hand.slot, slot);
+	_exit(1);
+}
+
+/* Of a connection that there is not. */
+static void stick_unused(const struct seat *seat, uint32_t slot)
+{
+	uint32_t last = part_of(seat)->plan.slot_count - 1;
+
+	(void)slot;
+	part_of(seat)->slots[last].generation = 7;
+	commit(&part_of(seat)->slots[last].state, SLOT_OPEN);
+	put_in_hand(seat, last);
+}
+
+/* Of one at its end. */
+static void stick_ended(const struct seat *seat, uint32_t slot)
+{
+	commit(&part_of(seat)->slots[slot].flags, SLOT_ANNOUNCED | SLOT_ENDED | SLOT_CUT | SLOT_BROKEN);
+	put_in_hand(seat, slot);
+}
+
+/* Of one for which nothing has been done yet. */
+static void stick_untouched(const struct seat *seat, uint32_t index)
+{
+	struct slot *slot = &part_of(seat)->slots[index];
+
+	commit(&slot->flags, 0);
+	commit(&slot->received, 0);
+	commit(&slot->sent, 0);
+	commit(&slot->queued, 0);
+	put_in_hand(seat, index);
+}
+
+/* That its client's echo fills a buffer in which nothing was ever written. */
+static void phantom(const struct seat *seat, uint32_t index)
+{
+	const struct part_plan *plan = &part_of(seat)->plan;
+	struct slot *slot = &part_of(seat)->slots[index];
+
+	commit(&slot->ring_held, plan->ring_stride);
+	commit(&slot->ring_base, committed(&slot->sent));
+	commit(&slot->queued, committed(&slot->sent) + plan->ring_bytes);
+	_exit(1);
+}
+
+/* That connections which are no more hold more than there is. */
+static void spoil_free(const struct seat *seat, uint32_t index)
+{
+	struct part *part = part_of(seat);
+
+	for (uint32_t i = 0; i < committed(&part->plan.reach); i++) {
+		if (i != index)
+			commit(&part->slots[i].ring_held, UINT64_MAX / PAGE_BYTES * PAGE_BYTES);
+	}
+	_exit(1);
+}
+
+/* Lends the block to the pipe that its successor will write into. */
+static void lend_ahead(const struct seat *seat, uint32_t slot)
+{
+	struct part *part = part_of(seat);
+	struct iovec piece = { .iov_base = part_block(part, committed(&part->batch.flushed)),
+			       .iov_len = RECORD_BLOCK_BYTES };
+
+	(void)slot;
+	memset(piece.iov_base, 0, piece.iov_len);
+	commit(&part->batch.filled, committed(&part->batch.flushed));
+	(void)!vmsplice(seat->pipe_fd, &piece, 1, SPLICE_F_NONBLOCK);
+	_exit(1);
+}
+
+/* Has the master keep those who come next, and speaks for the first of them. */
+static void forge_unsent(const struct seat *seat, uint32_t slot)
+{
+	static const char words[] = "forged words";
+	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { slot } };
+	const struct part *part = part_of(seat);
+	uint32_t next = committed(&part->plan.reach);
+	struct record record;
+	uint8_t bytes[RECORD_BLOCK_BYTES];
+
+	while (committed(&part->plan.reach) == next) {
+		(void)channel_send_patiently(seat->channel_fd, &refused);
+		(void)poll(NULL, 0, 10);
+	}
+	record = record_of_client(seat, next, 0);
+	record.type = RECORD_OPEN;
+	memcpy(bytes, &record, sizeof(record));
+	record_complete(bytes);
+	(void)!write(seat->pipe_fd, bytes, record_bytes(&record));
+	record = record_of_client(seat, next, sizeof(words));
+	memcpy(bytes, &record, sizeof(record));
+	memcpy(bytes + sizeof(record), words, sizeof(words));
+	record_complete(bytes);
+	(void)!write(seat->pipe_fd, bytes, record_bytes(&record));
+	_exit(1);
+}
+
 /* Takes all there is for all, and says so, though one client's buffer is all that it needs. */
 static void hog(const struct seat *seat, uint32_t slot)
 {
@@ -233,6 +341,13 @@ const struct deed memory_deeds[] = {
 	{ "wrap-batch", wrap_batch },
 	{ "spoil-unused", spoil_unused },
 	{ "hog", hog },
+	{ "stick-unused", stick_unused },
+	{ "stick-ended", stick_ended },
+	{ "stick-untouched", stick_untouched },
+	{ "phantom", phantom },
+	{ "spoil-free", spoil_free },
+	{ "lend-ahead", lend_ahead },
+	{ "forge-unsent", forge_unsent },
 	{ "disown", disown },
 	{ "claim", claim },
 	{ "grab", grab },
