@@ -35,6 +35,10 @@ unit() {
 	unit sieve
 }
 
+@test "the audit: which memory of a worker is taken for a lie, and when" {
+	unit audit
+}
+
 @test "PROXY headers: each at every length, whom it names, and what is none" {
 	unit proxy
 }

@@ -1,0 +1,121 @@
+/* The audit: which memory of a worker's is taken for a lie, at once or look after look, and which is not. */
+#include "master/audit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/budget.h"
+#include "common/commit.h"
+#include "common/diag.h"
+#include "options.h"
+#include "unit.h"
+
+enum { CLIENTS = 1000, LOOKS = 3, MANY_LOOKS = 8 };
+
+#define RING_BYTES (UINT64_C(64) << 10)
+#define MIB        (UINT64_C(1) << 20)
+
+static struct options options;
+static struct master master = { .options = &options };
+static uint64_t page;
+
+static bool swallow(const void *context, const char *line, size_t length)
+{
+	(void)context, (void)line, (void)length;
+	return true;
+}
+
+static void set_up(void)
+{
+	page = (uint64_t)sysconf(_SC_PAGESIZE);
+	master.ledger = calloc(1, ledger_bytes(CLIENTS));
+	CHECK(master.ledger != NULL);
+	CHECK(memory_create(&master.child_memory[0], "part", part_bytes(CLIENTS, RING_BYTES)) == 0);
+	CHECK(memory_create(&master.budget_memory, "budget", budget_bytes(1)) == 0);
+	master.ledger->workers = 1;
+	master.workers[0].part = master.child_memory[0].base;
+	part_init(master.workers[0].part, 0, CLIENTS, RING_BYTES);
+	master.ledger->children[0].memory_fd = master.child_memory[0].fd;
+	diag_through(swallow, NULL);
+}
+
+/* A worker with so many connections begins, with an account of its own making and so many pages of each of their rings. */
+static void begin(enum when_full when_full, uint64_t total, uint32_t clients, uint64_t said, uint64_t pages)
+{
+	struct process *process = &master.ledger->children[0].process;
+	struct budget *budget = master.budget_memory.base;
+	struct part *part = master.workers[0].part;
+
+	CHECK(madvise((uint8_t *)part + part->plan.rings_at,
+		      master.child_memory[0].bytes - part->plan.rings_at, MADV_REMOVE) == 0);
+	for (uint32_t i = 0; i < clients; i++) {
+		for (uint64_t at = 0; at < pages * page; at += page)
+			slot_ring(part, &part->slots[i]).bytes[at] = 1;
+	}
+	options.when_full = when_full;
+	budget->total_bytes = total;
+	budget->workers = 1;
+	budget_set(budget, 0, said);
+	master.workers[0].clients = clients;
+	*process = (struct process){ .pid = fork(), .ready = true };
+	CHECK(process->pid >= 0);
+	while (process->pid == 0)
+		pause();
+}
+
+/* At which look it was killed; 0: at none. */
+static int killed_at(void)
+{
+	struct process *process = &master.ledger->children[0].process;
+	int at = 0;
+
+	for (int look = 1; look <= MANY_LOOKS && at == 0; look++) {
+		master.audit_at = 0;
+		audit_advance(&master);
+		at = process->ready ? 0 : look;
+	}
+	if (at == 0)
+		kill(process->pid, SIGKILL);
+	CHECK(waitpid(process->pid, NULL, 0) == process->pid);
+	return at;
+}
+
+static void check_honest(void)
+{
+	begin(WHEN_FULL_DROP, 64 * MIB, 0, 0, 0);
+	CHECK(killed_at() == 0);
+	begin(WHEN_FULL_DROP, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, RING_BYTES / page);
+	CHECK(killed_at() == 0);
+	/* A page for each, though there is less in all. */
+	begin(WHEN_FULL_PAUSE, RING_BYTES, CLIENTS, RING_BYTES + CLIENTS * page, 1);
+	CHECK(killed_at() == 0);
+	/* Booked for what is to be received, and not used. */
+	begin(WHEN_FULL_PAUSE, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, 0);
+	CHECK(killed_at() == 0);
+}
+
+static void check_lies(void)
+{
+	begin(WHEN_FULL_DROP, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, 0);
+	CHECK(killed_at() == LOOKS);
+	begin(WHEN_FULL_DROP, 64 * MIB, CLIENTS, 0, RING_BYTES / page);
+	CHECK(killed_at() == LOOKS);
+	begin(WHEN_FULL_PAUSE, 64 * MIB, 1, UINT64_MAX, 1);
+	CHECK(killed_at() == LOOKS);
+	/* Written down and had, but by no connection. */
+	begin(WHEN_FULL_DROP, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, RING_BYTES / page);
+	master.workers[0].clients = 1;
+	CHECK(killed_at() == 1);
+}
+
+int main(void)
+{
+	set_up();
+	check_honest();
+	check_lies();
+	return unit_result();
+}
