@@ -177,6 +177,7 @@ begins_with() {
 @test "a worker that has not got a client yet cannot speak for it" {
 	start_hostile forge-unsent
 	tell
+	wait_until reported 'echod: worker [01]: refusing'
 	"$CLIENT" pingpong -k 4 -n 25 -m "$TMP/late.sent" "127.0.0.1:$PORT"
 	has_ended
 	all_is_well

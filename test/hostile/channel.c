@@ -120,15 +120,20 @@ static void say(const struct seat *seat, uint64_t about, const char *line)
 	tell(seat, &message);
 }
 
-/* Hears the master no more, says so, and lives on. */
-static void deaf(const struct seat *seat, uint32_t slot)
+void say_word(const struct seat *seat, const char *word)
 {
 	char line[64];
 
+	snprintf(line, sizeof(line), DIAG_PREFIX "worker %u: %s\n", seat->number, word);
+	say(seat, CHANNEL_NOBODY, line);
+}
+
+/* Hears the master no more, says so, and lives on. */
+static void deaf(const struct seat *seat, uint32_t slot)
+{
 	(void)slot;
 	(void)shutdown(seat->channel_fd, SHUT_RD);
-	snprintf(line, sizeof(line), DIAG_PREFIX "worker %u: deaf\n", seat->number);
-	say(seat, CHANNEL_NOBODY, line);
+	say_word(seat, "deaf");
 	for (;;)
 		(void)poll(NULL, 0, -1);
 }
@@ -151,13 +156,9 @@ static void forge(const struct seat *seat, uint32_t slot)
 /* More than anybody can read. */
 static void chatter(const struct seat *seat, uint32_t slot)
 {
-	char line[64];
-
 	(void)slot;
-	for (int i = 0; i < LINES; i++) {
-		snprintf(line, sizeof(line), DIAG_PREFIX "worker %u: chatter\n", seat->number);
-		say(seat, CHANNEL_NOBODY, line);
-	}
+	for (int i = 0; i < LINES; i++)
+		say_word(seat, "chatter");
 }
 
 const struct deed channel_deeds[] = {

@@ -24,4 +24,7 @@ struct record record_of_client(const struct seat *seat, uint32_t slot, uint16_t 
 /* The connection with the worker's only client. */
 int client_fd(void);
 
+/* Has the master say a word about this worker. */
+void say_word(const struct seat *seat, const char *word);
+
 #endif

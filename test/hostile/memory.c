@@ -269,6 +269,8 @@ static void forge_unsent(const struct seat *seat, uint32_t slot)
 	struct record record;
 	uint8_t bytes[RECORD_BLOCK_BYTES];
 
+	(void)channel_send_patiently(seat->channel_fd, &refused);
+	say_word(seat, "refusing");
 	while (committed(&part->plan.reach) == next) {
 		(void)channel_send_patiently(seat->channel_fd, &refused);
 		(void)poll(NULL, 0, 10);
