@@ -161,6 +161,7 @@ begins_with() {
 }
 
 @test "memory: who comes before the successor does, into a place that is free again, is served" {
+	# shellcheck disable=SC2034 # for start_echod
 	local ECHOD=$HOSTILE_ECHOD WALLED=1
 
 	through env ECHOD_HOSTILE=spoil-free
