@@ -37,12 +37,12 @@ static const struct deed *find_deed(const char *name)
 /* Runs before main(), so that all processes share the count. */
 __attribute__((constructor)) static void read_request(void)
 {
-	const char *name = getenv("ECHOD_HOSTILE");
+	const char *name = getenv("ECHOD_HOSTILE"), *seed = getenv("ECHOD_HOSTILE_SEED");
 
 	if (name == NULL)
 		return;
-	if (getenv("ECHOD_HOSTILE_SEED") != NULL)
-		srandom((unsigned)strtoul(getenv("ECHOD_HOSTILE_SEED"), NULL, 10));
+	if (seed != NULL)
+		srandom((unsigned)strtoul(seed, NULL, 10));
 	deed = find_deed(name);
 	done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (done == MAP_FAILED)
