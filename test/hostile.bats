@@ -196,7 +196,7 @@ begins_with() {
 	tell
 	wait_until has_ended
 	wait_until successor_serves
-	"$CLIENT" pingpong -k 4 -n 25 -m "$TMP/late.sent" "127.0.0.1:$PORT"
+	"$CLIENT" stream -n 4 -b 100000 -c 65536 -m "$TMP/late.sent" "127.0.0.1:$PORT"
 	kill -CONT "$logger"
 	await_client told
 	stop_echod

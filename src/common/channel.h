@@ -29,6 +29,7 @@ struct channel_message {
 	uint32_t count; /* slots, or bytes of the text, that are set */
 	union {
 		uint64_t deadline_at; /* CHANNEL_DRAIN (clock.h) */
+		uint64_t seal;        /* CHANNEL_CLIENT: of the connection's records (record.h) */
 		uint64_t about;       /* CHANNEL_TEXT: the slot, or CHANNEL_NOBODY if it is about none */
 	};
 	union {

@@ -9,11 +9,11 @@
 
 #include "common/seat.h"
 
-/* In a worker's loop: does the deed, if it is time. */
-void hostile_turn(const struct seat *seat);
+/* In a worker's loop: does the deed, if it is time; with the seals of its slots' connections. */
+void hostile_turn(const struct seat *seat, const uint64_t *seals);
 
 #else
-#define hostile_turn(seat) ((void)0)
+#define hostile_turn(seat, seals) ((void)0)
 #endif
 
 #endif

@@ -23,13 +23,15 @@ struct seat {
 	struct memory memory;   /* this child's region: a worker's part or the logger's desk */
 	struct memory budget;   /* workers: shared by all; the logger: none */
 	uint64_t record_key[2]; /* the logger: of the records' seals; workers: 0 */
-	uint64_t message_seal;  /* workers: of records that are its own; see common/message.h */
-	uint64_t deadline_at;   /* finish until then; CLOCK_NEVER: there is no shutdown */
-	int channel_fd;         /* to the master */
-	int pipe_fd;            /* workers: its writing end; the logger: its reading end */
-	int relay_fds[2];       /* the logger: both ends of a pipe on the way to stdout; others -1 */
-	int reread_fd; /* the logger: standard output, opened for reading, if it is a file; else -1 */
-	bool discard;  /* the logger: standard output is gone, what comes is lost */
+	uint64_t
+		in_hand_seal; /* workers: of the connection whose chunk a predecessor had in hand (table.h) */
+	uint64_t message_seal; /* workers: of records that are its own; see common/message.h */
+	uint64_t deadline_at;  /* finish until then; CLOCK_NEVER: there is no shutdown */
+	int channel_fd;        /* to the master */
+	int pipe_fd;           /* workers: its writing end; the logger: its reading end */
+	int relay_fds[2];      /* the logger: both ends of a pipe on the way to stdout; others -1 */
+	int reread_fd;         /* the logger: standard output, opened for reading, if it is a file; else -1 */
+	bool discard;          /* the logger: standard output is gone, what comes is lost */
 };
 
 /* How a child ends, besides 0 and 1 */

@@ -76,7 +76,6 @@ struct slot {
 		moved_at;       /* when the echo last moved: see worker/timeouts.h; worker, with a timeout */
 	_Atomic uint64_t acked; /* bytes of the echo its peer had acknowledged when last asked; worker */
 	uint64_t opened_at_usecs; /* clock_usecs() when it was accepted; master */
-	uint64_t seal;            /* of its records; master */
 	_Atomic uint32_t state;   /* enum slot_state */
 	_Atomic uint32_t flags;   /* enum slot_flag; worker */
 	uint32_t generation;      /* how many connections this slot has had; master */

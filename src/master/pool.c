@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,7 +171,10 @@ static void free_slot(struct pool_worker *worker, uint32_t index, const struct t
 	/* Whoever has kept a descriptor of it has nothing of that. It fails if the connection is at its end. */
 	(void)shutdown(connection->fd, SHUT_RDWR);
 	close(connection->fd);
-	*connection = (struct connection){ .fd = -1, .generation = connection->generation };
+	/* A chunk that was in hand is still to be logged. */
+	*connection = (struct connection){ .fd = -1,
+					   .generation = connection->generation,
+					   .peer = connection->peer };
 	commit(&slot->state, SLOT_FREE);
 	worker->free[worker->free_count++] = index;
 }
@@ -205,6 +210,26 @@ void pool_done(struct pool_worker *worker, const uint32_t *slots, uint32_t slot_
 
 /* ---- the beginning ---- */
 
+/*
+ * A worker can make records of a connection from when it has this. It never lies in memory that a worker could have lent
+ * to the pipe.
+ */
+static uint64_t seal_of(const struct pool_worker *worker, uint32_t index)
+{
+	const struct connection *connection = &worker->connections[index];
+
+	return record_seal(worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index),
+			   connection->generation,
+			   worker->options->proxy_protocol ? NULL : &connection->peer);
+}
+
+uint64_t pool_seal_in_hand(const struct pool_worker *worker)
+{
+	uint32_t index = committed(&worker->part->batch.in_hand.slot);
+
+	return index < worker->unused ? seal_of(worker, index) : 0;
+}
+
 /* What the master alone says of a connection: a worker may have written over it. */
 static void fill_known(struct pool_worker *worker, uint32_t index)
 {
@@ -214,7 +239,6 @@ static void fill_known(struct pool_worker *worker, uint32_t index)
 	slot->generation = connection->generation;
 	slot->real_peer = connection->peer;
 	slot->opened_at_usecs = connection->accepted_at_usecs;
-	slot->seal = 0;
 	if (!worker->options->proxy_protocol)
 		slot->peer = connection->peer;
 	commit(&slot->state, SLOT_OPEN);
@@ -243,21 +267,6 @@ static void fill_slot(struct pool_worker *worker, uint32_t index)
 	fill_known(worker, index);
 }
 
-/* A worker can make records of a connection from when it has this: not before it has the connection. */
-static void fill_seal(struct pool_worker *worker, uint32_t index)
-{
-	const struct connection *connection = &worker->connections[index];
-
-	worker->part->slots[index].seal = record_seal(
-		worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index), connection->generation,
-		worker->options->proxy_protocol ? NULL : &connection->peer);
-}
-
-static void count_generation(struct connection *connection)
-{
-	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
-}
-
 bool pool_answers(struct pool_worker *worker)
 {
 	struct process *process = &worker->child->process;
@@ -275,9 +284,10 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 {
 	struct connection *connection = &worker->connections[index];
 	struct process *process = &worker->child->process;
-	struct channel_message message = { .type = CHANNEL_CLIENT, .count = 1, .slots = { index } };
+	struct channel_message message = {
+		.type = CHANNEL_CLIENT, .count = 1, .slots = { index }, .seal = seal_of(worker, index)
+	};
 
-	fill_seal(worker, index);
 	if (channel_send(process->channel_fd, &message, connection->fd) == 0) {
 		if (pool_answers(worker) && process->handed == process->taken)
 			process->asked_at = clock_msecs();
@@ -286,10 +296,6 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 		connection->was_sent = true;
 		worker->unsent--;
 		return true;
-	}
-	if (!connection->was_sent) { /* what has been read of its seal is worth nothing */
-		count_generation(connection);
-		fill_known(worker, index);
 	}
 	/*
 	 * Full: wait for room. Gone, or it listens no more: its successor gets it. Anything else passes with time, like
@@ -344,7 +350,7 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 	connection->fd = fd;
 	connection->peer = *peer;
 	connection->accepted_at_usecs = clock_usecs();
-	count_generation(connection);
+	connection->generation += connection->generation == UINT32_MAX ? 2 : 1; /* never 0 */
 	fill_slot(worker, index);
 	if (index >= committed(&worker->part->plan.reach)) {
 		commit(&worker->part->slots[index].ring_held,
@@ -463,6 +469,32 @@ static void clear_in_hand(struct pool_worker *worker)
 		commit(&chunk->slot, PART_NOBODY);
 }
 
+static bool is_zero(const uint8_t *bytes, size_t count)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+/*
+ * A worker may have lent any of its memory to the pipe, ahead of what is there: the logger would see what its successor
+ * writes into it, out of order. So the same bytes get new memory; the pipe keeps the old. Rings that the successor has no
+ * use for are new anyway (buffers_check()).
+ */
+static void renew(const struct pool_worker *worker)
+{
+	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
+	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *from = (uint8_t *)worker->part + MEMORY_WALL_BYTES;
+	uint8_t *end = (uint8_t *)worker->part + worker->part->plan.rings_at;
+
+	for (uint8_t *page = from; page < end; page += page_bytes) {
+		memcpy(kept, page, page_bytes);
+		if (madvise(page, page_bytes, MADV_REMOVE) != 0)
+			diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
+		else if (!is_zero(kept, page_bytes))
+			memcpy(page, kept, page_bytes);
+	}
+}
+
 void pool_bury(struct pool_worker *worker, bool crashed)
 {
 	uint32_t adopting = committed(&worker->part->adopting);
@@ -471,6 +503,7 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 		suspect(worker, adopting);
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
+	renew(worker);
 	clear_in_hand(worker);
 	for (uint32_t i = 0; i < worker->unused; i++) {
 		if (is_served(worker, i) && i != adopting)

@@ -58,7 +58,7 @@ struct record report_origin(const struct clients *clients, uint64_t own_seal)
 		return (struct record){ .slot = RECORD_OF_WORKERS + part->plan.number, .seal = own_seal };
 	return (struct record){ .slot = part->plan.first_slot + client_number(clients, client),
 				.generation = client->slot->generation,
-				.seal = client->slot->seal,
+				.seal = clients->tap->seals[client_number(clients, client)],
 				.peer = *peer_of(client->slot) };
 }
 

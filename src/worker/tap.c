@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,36 +44,6 @@ static size_t left_in_block(uint64_t position)
 
 /* ---- beginning ---- */
 
-#define RING_BYTES ((uint64_t)BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
-
-/*
- * A predecessor that was taken over may have lent any block to the pipe, ahead of what is there: what is written into it
- * now would come to the logger out of order. So blocks get new memory before they are used again; the pipe keeps the
- * old. From one position to another.
- */
-static void renew(struct tap *tap, uint64_t from, uint64_t to)
-{
-	while (from < to) {
-		uint64_t bytes = RING_BYTES - from % RING_BYTES;
-
-		if (bytes > to - from)
-			bytes = to - from;
-		(void)madvise(address_of(tap, from), bytes, MADV_REMOVE); /* fails only for want of memory */
-		from += bytes;
-	}
-}
-
-/* All but what the batch has; that is renewed once it is empty. */
-static void renew_unused(struct tap *tap)
-{
-	uint64_t end = block_start(filled(tap) + RECORD_BLOCK_BYTES - 1);
-
-	if (tap_in_hand(tap) != NULL)
-		end += (CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES;
-	renew(tap, end, flushed(tap) + RING_BYTES);
-	tap->is_inherited = end > flushed(tap);
-}
-
 static bool is_sound(const struct tap *tap)
 {
 	return filled(tap) <= RECORD_POSITION_MAX && flushed(tap) == block_start(flushed(tap)) &&
@@ -83,11 +52,13 @@ static bool is_sound(const struct tap *tap)
 	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
 }
 
-bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope)
+bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals)
 {
 	bool sound;
 
-	*tap = (struct tap){ .part = part, .pipe_fd = pipe_fd, .scope = scope, .blocked_at = CLOCK_NEVER };
+	*tap = (struct tap){
+		.part = part, .pipe_fd = pipe_fd, .scope = scope, .seals = seals, .blocked_at = CLOCK_NEVER
+	};
 	sound = is_sound(tap);
 	if (!sound) {
 		commit(&part->batch.filled, 0);
@@ -95,7 +66,6 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope 
 	}
 	if (tap_in_hand(tap) == NULL)
 		tap_abandon_in_hand(tap);
-	renew_unused(tap);
 	return sound;
 }
 
@@ -217,7 +187,7 @@ static struct record record_of(const struct tap *tap, const struct slot *slot, e
 {
 	return (struct record){
 		.mark = RECORD_MARK,
-		.seal = slot->seal,
+		.seal = tap->seals[slot - tap->part->slots],
 		.slot = tap->part->plan.first_slot + (uint32_t)(slot - tap->part->slots),
 		.generation = slot->generation,
 		.type = (uint8_t)type,
@@ -373,7 +343,8 @@ bool tap_conclude(struct tap *tap, struct slot *slot)
 static int block_pieces(const struct tap *tap, uint64_t end, struct iovec pieces[2])
 {
 	uint64_t bytes = end - flushed(tap);
-	uint64_t first = RING_BYTES - flushed(tap) % RING_BYTES;
+	uint64_t ring_bytes = (uint64_t)BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES;
+	uint64_t first = ring_bytes - flushed(tap) % ring_bytes;
 
 	pieces[0] = (struct iovec){ .iov_base = address_of(tap, flushed(tap)), .iov_len = bytes };
 	if (bytes <= first)
@@ -429,9 +400,5 @@ bool tap_flush(struct tap *tap)
 	tap->blocked_at = CLOCK_NEVER;
 	if (tap->reader_is_gone)
 		commit(&tap->part->batch.filled, flushed(tap));
-	if (tap->is_inherited && tap_in_hand(tap) == NULL) {
-		renew(tap, 0, RING_BYTES);
-		tap->is_inherited = false;
-	}
 	return true;
 }

@@ -9,7 +9,7 @@
  * A block that was lent must not change before the logger has read it. The pipe holds at most
  * TAP_PIPE_BLOCKS pages, first in first out, so a block is free again when so many others were
  * lent after it; the blocks are used in turn, and there are more of them than that. What a predecessor has lent is only
- * its word, so a block has new memory before it is used for the first time.
+ * its word, so the master sees to it that the blocks have new memory (master/pool.c).
  */
 #ifndef ECHOD_WORKER_TAP_H
 #define ECHOD_WORKER_TAP_H
@@ -44,18 +44,19 @@ struct tap {
 	struct part *part;
 	int pipe_fd;
 	struct tap_scope scope;
+	uint64_t *seals;     /* of each slot's connection, as the master has said with its descriptor */
 	bool is_blocked;     /* the pipe did not take what waits */
 	uint64_t blocked_at; /* since when; CLOCK_NEVER: it is not so */
 	bool is_failing;     /* not for lack of room: epoll will not tell when it does */
 	bool reader_is_gone; /* the logger and the master are: what is flushed is lost */
-	bool is_inherited;   /* there is still something of a predecessor's in the batch */
 };
 
 /*
  * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the
- * answer is false. A chunk in hand whose connection is no more is ended. pipe_fd stays the caller's.
+ * answer is false. A chunk in hand whose connection is no more is ended, and its seal must be there. pipe_fd and seals,
+ * one for each slot, stay the caller's.
  */
-bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope);
+bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals);
 
 /* May more be claimed? Not while the pipe has no room for what waits. */
 bool tap_is_open(const struct tap *tap);

@@ -7,6 +7,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ enum {
 struct worker {
 	const struct seat *seat;
 	struct tap tap;
+	uint64_t *seals; /* the tap's */
 	struct clients clients;
 	struct linger_state linger;
 	int epoll_fd;
@@ -94,6 +96,7 @@ static int attach(struct worker *worker, const struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
 	struct part *part = seat->memory.base;
+	uint32_t in_hand = committed(&part->batch.in_hand.slot);
 
 	*worker = (struct worker){
 		.seat = seat,
@@ -108,7 +111,12 @@ static int attach(struct worker *worker, const struct seat *seat)
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
-	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options)))
+	worker->seals = calloc(part->plan.slot_count, sizeof(*worker->seals));
+	if (worker->seals == NULL)
+		return -1;
+	if (in_hand < part->plan.slot_count)
+		worker->seals[in_hand] = seat->in_hand_seal;
+	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options), worker->seals))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
@@ -189,6 +197,7 @@ static void take_in(struct worker *worker, const struct channel_message *message
 		refuse(worker, index);
 		return;
 	}
+	worker->seals[index] = message->seal;
 	if (fd < 0)
 		errno = EMFILE; /* the one reason to lose it: channel_receive() */
 	if (fd < 0 || !take_over(worker, index, fd)) {
@@ -442,7 +451,7 @@ static int loop(struct worker *worker)
 		ask_for_admission(worker);
 		keep_time(worker);
 		flush(worker);
-		hostile_turn(worker->seat);
+		hostile_turn(worker->seat, worker->seals);
 		if (worker->failed)
 			return -1;
 	}
@@ -465,5 +474,6 @@ int worker_run(struct seat *seat)
 	else
 		diag_errno("worker %u", seat->number);
 	clients_release(&worker.clients);
+	free(worker.seals);
 	return result == 0 ? 0 : 1;
 }

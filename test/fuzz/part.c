@@ -34,6 +34,7 @@ static const struct options options = {
 static struct memory part_memory, budget_memory;
 static struct clients clients;
 static struct tap tap;
+static uint64_t seals[SLOTS];
 static int pipe_fds[2], epoll_fd, listener_fd;
 
 static bool swallow(const void *context, const char *line, size_t length)
@@ -214,7 +215,8 @@ static void succeed(struct part *part)
 
 	(void)tap_init(
 		&tap, part, pipe_fds[1],
-		(struct tap_scope){ .bytes_max = UINT64_MAX, .times = true, .ends = true, .echo = true });
+		(struct tap_scope){ .bytes_max = UINT64_MAX, .times = true, .ends = true, .echo = true },
+		seals);
 	MUST(clients_init(&clients, &seat, &tap, epoll_fd) == 0);
 	buffers_check(&clients);
 	check_account(part);

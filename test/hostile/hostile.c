@@ -18,7 +18,8 @@
 enum { TRIGGER_BYTES = 13 };
 
 static const struct deed *deed;
-static atomic_uint *done; /* by all processes together */
+static const uint64_t *seals; /* of its slots' connections */
+static atomic_uint *done;     /* by all processes together */
 
 static const struct deed *find_deed(const char *name)
 {
@@ -65,7 +66,7 @@ struct record record_of_client(const struct seat *seat, uint32_t slot, uint16_t 
 				.peer = part->slots[slot].peer,
 				.slot = part->plan.first_slot + slot,
 				.generation = part->slots[slot].generation,
-				.seal = part->slots[slot].seal,
+				.seal = seals[slot],
 				.offset = committed(&part->slots[slot].received) };
 }
 
@@ -82,12 +83,13 @@ int client_fd(void)
 	}
 }
 
-void hostile_turn(const struct seat *seat)
+void hostile_turn(const struct seat *seat, const uint64_t *known_seals)
 {
 	struct part *part = part_of(seat);
 
 	if (deed == NULL || atomic_load(done) > 0)
 		return;
+	seals = known_seals;
 	for (uint32_t i = 0; i < committed(&part->plan.reach); i++) {
 		const struct slot *slot = &part->slots[i];
 

@@ -12,7 +12,7 @@
 #include "common/commit.h"
 #include "hostile.h"
 
-enum { PAGE_BYTES = 4096, ROUNDS = 2000, RINGS = 8 };
+enum { PAGE_BYTES = 4096, ROUNDS = 2000, RINGS = 8, LENT_BLOCKS = 64 };
 
 #define BACKLOG_BYTES (UINT64_C(64) << 20) /* more than any ring has room for */
 
@@ -109,7 +109,6 @@ static void disown(const struct seat *seat, uint32_t index)
 	struct slot *slot = &part_of(seat)->slots[index];
 
 	slot->generation = UINT32_MAX;
-	slot->seal = 0;
 	slot->real_peer.port = slot->peer.port = 1;
 	commit(&slot->state, UINT32_MAX);
 	_exit(1);
@@ -245,18 +244,20 @@ static void spoil_free(const struct seat *seat, uint32_t index)
 	_exit(1);
 }
 
-/* Lends the block to the pipe that its successor will write into. */
+/* Lends the blocks to the pipe that its successor will write into, the first ones after a chunk in hand. */
 static void lend_ahead(const struct seat *seat, uint32_t slot)
 {
 	struct part *part = part_of(seat);
-	struct iovec piece = { .iov_base = part_block(part, committed(&part->batch.flushed)),
-			       .iov_len = RECORD_BLOCK_BYTES };
+	uint64_t from = committed(&part->batch.flushed);
 
-	(void)slot;
-	memset(piece.iov_base, 0, piece.iov_len);
-	commit(&part->batch.filled, committed(&part->batch.flushed));
-	(void)!vmsplice(seat->pipe_fd, &piece, 1, SPLICE_F_NONBLOCK);
-	_exit(1);
+	commit(&part->batch.filled, from);
+	for (uint64_t at = from; at < from + LENT_BLOCKS * RECORD_BLOCK_BYTES; at += RECORD_BLOCK_BYTES) {
+		struct iovec piece = { .iov_base = part_block(part, at), .iov_len = RECORD_BLOCK_BYTES };
+
+		memset(piece.iov_base, 0, piece.iov_len);
+		(void)!vmsplice(seat->pipe_fd, &piece, 1, SPLICE_F_NONBLOCK);
+	}
+	put_in_hand(seat, slot);
 }
 
 /* Has the master keep those who come next, and speaks for the first of them. */
