@@ -350,6 +350,16 @@ memory_is_back() {
 }
 
 # What it has written where it had taken nothing is given back.
+@test "a connection that a worker says has ended does not keep the service from its end" {
+	start_hostile end-early --drain-timeout=500ms
+	tell
+	wait_until has_ended
+	wait_until reported 'echod: .*: connection and table disagree, closing'
+	await_swarm honest
+	stop_echod
+	is_exact honest
+}
+
 @test "memory that a worker grabs is given back, and so are descriptors" {
 	local before
 

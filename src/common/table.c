@@ -140,6 +140,13 @@ uint64_t slot_dropped(const struct slot *slot, bool echo)
 	return echo && received > echoed ? received - echoed : 0;
 }
 
+bool slot_is_over(const struct slot *slot)
+{
+	if (slot_has(slot, SLOT_CUT))
+		return true;
+	return slot_has(slot, SLOT_PEER_DONE) && slot_has(slot, SLOT_SHUT | SLOT_BROKEN);
+}
+
 bool slot_is_untouched(const struct slot *slot)
 {
 	return !slot_has(slot, SLOT_ANNOUNCED | SLOT_TOUCHED) && committed(&slot->received) == 0 &&

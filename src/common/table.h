@@ -186,6 +186,9 @@ uint64_t slot_backlog(const struct slot *slot);
 /* Can what a slot says of its positions and its ring be so, for all that can be seen here? */
 bool slot_is_sound(struct part *part, struct slot *slot);
 
+/* Is nothing more to be done on a slot's connection but to end it? */
+bool slot_is_over(const struct slot *slot);
+
 /* Does a slot say that no worker has had anything to do with its connection yet? */
 bool slot_is_untouched(const struct slot *slot);
 

@@ -91,7 +91,7 @@ _Noreturn static void become(struct master *master, uint32_t number, int channel
 		memcpy(seat.record_key, ledger->record_key, sizeof(seat.record_key));
 	} else {
 		seat.budget = master->budget_memory;
-		seat.in_hand_seal = pool_seal_in_hand(&master->workers[number]);
+		seat.in_hand_seal = ledger->children[number].owed.seal;
 		seat.message_seal = record_seal(ledger->record_key, RECORD_OF_WORKERS + number, 0, NULL);
 	}
 	show_as(master, number);

@@ -83,6 +83,13 @@ struct totals {
 	uint64_t idle, stalled;             /* how many of them were closed by a timeout */
 };
 
+/* The chunk that a worker had in hand when it died, for the next one to settle, though its connection may be no more. */
+struct owed {
+	uint32_t slot;
+	uint32_t generation; /* 0: there was none */
+	uint64_t seal;       /* of the connection's records */
+};
+
 /* A worker or the logger, whichever process that is at the time. */
 struct child {
 	struct process process; /* set anew by each start */
@@ -92,6 +99,7 @@ struct child {
 	uint64_t restart_at;    /* when to start it again; CLOCK_NEVER: it runs or is finished */
 	bool absent;            /* the last attempt to start it failed */
 	struct totals ended;    /* a worker's */
+	struct owed owed;       /* a worker's */
 };
 
 enum phase {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -221,13 +222,6 @@ static uint64_t seal_of(const struct pool_worker *worker, uint32_t index)
 	return record_seal(worker->ledger->record_key, (uint32_t)place_in_ledger(worker, index),
 			   connection->generation,
 			   worker->options->proxy_protocol ? NULL : &connection->peer);
-}
-
-uint64_t pool_seal_in_hand(const struct pool_worker *worker)
-{
-	uint32_t index = committed(&worker->part->batch.in_hand.slot);
-
-	return index < worker->unused ? seal_of(worker, index) : 0;
 }
 
 /* What the master alone says of a connection: a worker may have written over it. */
@@ -458,14 +452,25 @@ static void bury_connection(struct pool_worker *worker, uint32_t index)
 		await_turn(worker, index);
 }
 
-/* Nobody would ever settle a chunk that the next worker does not get the connection of; a worker had none of these. */
-static void clear_in_hand(struct pool_worker *worker)
+/*
+ * Notes whose chunk the worker had in hand: nobody would ever settle one of a connection that the next worker does not get,
+ * and no worker had one of a connection that was never sent to it, or is no more, but for one that was owed before.
+ */
+static void note_in_hand(struct pool_worker *worker)
 {
 	struct chunk *chunk = &worker->part->batch.in_hand;
+	struct owed *owed = &worker->child->owed;
 	uint32_t index = committed(&chunk->slot);
+	bool is_known = index < worker->unused && worker->connections[index].was_sent &&
+			chunk->generation == worker->connections[index].generation;
 
-	if (index >= worker->unused ||
-	    (worker->connections[index].state != CONNECTION_NONE && !worker->connections[index].was_sent))
+	if (is_known)
+		*owed = (struct owed){ .slot = index,
+				       .generation = chunk->generation,
+				       .seal = seal_of(worker, index) };
+	else if (owed->generation == 0 || index != owed->slot || chunk->generation != owed->generation)
+		*owed = (struct owed){ .generation = 0 };
+	if (owed->generation == 0)
 		commit(&chunk->slot, PART_NOBODY);
 }
 
@@ -474,37 +479,51 @@ static bool is_zero(const uint8_t *bytes, size_t count)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
 }
 
+/* Gives some of a dead worker's memory, in whole pages, new pages with the same bytes. */
+static void renew_between(const struct pool_worker *worker, size_t from, size_t to, size_t page_bytes)
+{
+	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
+	uint8_t *base = (uint8_t *)worker->part;
+
+	for (size_t at = from; at < to; at += page_bytes) {
+		memcpy(kept, base + at, page_bytes);
+		if (madvise(base + at, page_bytes, MADV_REMOVE) != 0 ||
+		    (!is_zero(kept, page_bytes) && /* not by a store: without memory that is a signal */
+		     pwrite(worker->child->memory_fd, kept, page_bytes, (off_t)at) != (ssize_t)page_bytes))
+			diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
+	}
+	explicit_bzero(kept, sizeof(kept)); /* the next worker has what the master has when it is started */
+}
+
 /*
  * A worker may have lent any of its memory to the pipe, ahead of what is there: the logger would see what its successor
- * writes into it, out of order. So the same bytes get new memory; the pipe keeps the old. Rings that the successor has no
- * use for are new anyway (buffers_check()).
+ * writes into it, out of order. So the same bytes get new memory; the pipe keeps the old. There is nothing in slots that
+ * were never used, and rings that the successor has no use for are new anyway (buffers_check()).
  */
 static void renew(const struct pool_worker *worker)
 {
-	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
+	const struct part_plan *plan = &worker->part->plan;
 	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *from = (uint8_t *)worker->part + MEMORY_WALL_BYTES;
-	uint8_t *end = (uint8_t *)worker->part + worker->part->plan.rings_at;
+	size_t used = offsetof(struct part, slots) + worker->unused * sizeof(struct slot);
 
-	for (uint8_t *page = from; page < end; page += page_bytes) {
-		memcpy(kept, page, page_bytes);
-		if (madvise(page, page_bytes, MADV_REMOVE) != 0)
-			diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
-		else if (!is_zero(kept, page_bytes))
-			memcpy(page, kept, page_bytes);
-	}
+	used = (used + page_bytes - 1) / page_bytes * page_bytes;
+	renew_between(worker, MEMORY_WALL_BYTES, used, page_bytes);
+	if (used < plan->blocks_at &&
+	    madvise((uint8_t *)worker->part + used, plan->blocks_at - used, MADV_REMOVE) != 0)
+		diag_errno("worker %u: its memory cannot be renewed", plan->number);
+	renew_between(worker, plan->blocks_at, plan->rings_at, page_bytes);
 }
 
 void pool_bury(struct pool_worker *worker, bool crashed)
 {
 	uint32_t adopting = committed(&worker->part->adopting);
 
+	note_in_hand(worker);
 	if (crashed)
 		suspect(worker, adopting);
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
 	renew(worker);
-	clear_in_hand(worker);
 	for (uint32_t i = 0; i < worker->unused; i++) {
 		if (is_served(worker, i) && i != adopting)
 			worker->connections[i].crashes = 0;

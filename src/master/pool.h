@@ -55,9 +55,6 @@ void pool_refused(struct pool_worker *worker, uint32_t slot);
  */
 void pool_known(struct master *master, struct pool_worker *worker, uint32_t slot);
 
-/* The seal of the connection whose chunk the last process of a worker, which is dead, had in hand; 0 if there was none. */
-uint64_t pool_seal_in_hand(const struct pool_worker *worker);
-
 /*
  * A worker is dead: its connections are kept for its successor. `crashed` tells that it was not killed
  * on purpose: a connection that it was adopting just then comes under suspicion, and is closed and

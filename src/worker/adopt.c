@@ -68,7 +68,7 @@ static enum outcome take_over(struct clients *clients, struct client *client)
 	struct recovered truth;
 
 	if (slot_has(slot, SLOT_ENDED) && !slot_has(slot, SLOT_DAMAGED))
-		return TAKEN_OVER;
+		return slot_is_over(slot) ? TAKEN_OVER : DISAGREES;
 	if (slot_has(slot, SLOT_GIVEN_UP))
 		return GIVEN_UP;
 	if (slot_has(slot, SLOT_DAMAGED))

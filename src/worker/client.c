@@ -428,13 +428,6 @@ static bool echo_is_complete(const struct clients *clients, const struct slot *s
 	       (clients->draining && committed(&slot->received) >= committed(&slot->echo_limit));
 }
 
-static bool is_over(const struct slot *slot)
-{
-	if (slot_has(slot, SLOT_CUT))
-		return true;
-	return slot_has(slot, SLOT_PEER_DONE) && slot_has(slot, SLOT_SHUT | SLOT_BROKEN);
-}
-
 /* Takes the connection to the state that its flags and counters ask for. */
 static void advance(struct clients *clients, struct client *client)
 {
@@ -447,7 +440,7 @@ static void advance(struct clients *clients, struct client *client)
 		fault_point("shut");
 		slot_set(slot, result == 0 ? SLOT_SHUT : SLOT_BROKEN);
 	}
-	if (is_over(slot))
+	if (slot_is_over(slot))
 		finish(clients, client);
 	else
 		buffer_note_idle(clients, client);

@@ -208,6 +208,13 @@ static void stick_ended(const struct seat *seat, uint32_t slot)
 	put_in_hand(seat, slot);
 }
 
+/* That its client's connection has ended, which it has not. */
+static void end_early(const struct seat *seat, uint32_t slot)
+{
+	slot_set(&part_of(seat)->slots[slot], SLOT_ENDED);
+	_exit(1);
+}
+
 /* Of one for which nothing has been done yet. */
 static void stick_untouched(const struct seat *seat, uint32_t index)
 {
@@ -347,6 +354,7 @@ const struct deed memory_deeds[] = {
 	{ "stick-unused", stick_unused },
 	{ "stick-ended", stick_ended },
 	{ "stick-untouched", stick_untouched },
+	{ "end-early", end_early },
 	{ "phantom", phantom },
 	{ "spoil-free", spoil_free },
 	{ "lend-ahead", lend_ahead },
