@@ -353,6 +353,17 @@ memory_is_back() {
 }
 
 # What it has written where it had taken nothing is given back.
+@test "a worker that hears no more is ended when it is to be told of the end" {
+	start_hostile deaf --drain-timeout=60m
+	tell
+	wait_until reported 'echod: worker [01]: deaf'
+	await_swarm honest
+	signal_echod TERM
+	await_client told # with its successor
+	await_echod 0
+	is_exact honest
+}
+
 @test "a connection that a worker says has ended does not keep the service from its end" {
 	start_hostile end-early --drain-timeout=500ms
 	tell
