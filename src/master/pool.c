@@ -487,10 +487,10 @@ static void renew_between(const struct pool_worker *worker, size_t from, size_t 
 
 	for (size_t at = from; at < to; at += page_bytes) {
 		memcpy(kept, base + at, page_bytes);
-		if (madvise(base + at, page_bytes, MADV_REMOVE) != 0 ||
-		    (!is_zero(kept, page_bytes) && /* not by a store: without memory that is a signal */
-		     pwrite(worker->child->memory_fd, kept, page_bytes, (off_t)at) != (ssize_t)page_bytes))
+		if (madvise(base + at, page_bytes, MADV_REMOVE) != 0)
 			diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
+		else if (!is_zero(kept, page_bytes))
+			memcpy(base + at, kept, page_bytes);
 	}
 	explicit_bzero(kept, sizeof(kept)); /* the next worker has what the master has when it is started */
 }

@@ -118,6 +118,8 @@ static int attach(struct worker *worker, const struct seat *seat)
 		worker->seals[in_hand] = seat->in_hand_seal;
 	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options), worker->seals))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
+	if (in_hand < part->plan.slot_count && tap_in_hand(&worker->tap) == NULL)
+		worker->seals[in_hand] = 0; /* of a connection that is no more */
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
 	worker->clients.draining = seat->deadline_at != CLOCK_NEVER;
