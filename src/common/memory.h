@@ -11,6 +11,7 @@
 #define ECHOD_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* No system has larger pages (aarch64 may have such). */
 enum { MEMORY_WALL_BYTES = 65536 };
@@ -32,6 +33,12 @@ int memory_create(struct memory *memory, const char *name, size_t bytes);
  * -1 with errno; EINVAL if the region does not have exactly that size.
  */
 int memory_attach(struct memory *memory, int fd, size_t bytes);
+
+/* So many bytes, rounded up to whole pages. */
+static inline uint64_t memory_whole_pages(uint64_t bytes, uint64_t page_bytes)
+{
+	return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
 
 /*
  * From now on this process can only read these bytes of a region whose descriptor it still has, from that place on;

@@ -2,6 +2,7 @@
 #include "common/table.h"
 
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,9 +11,7 @@
 
 static uint64_t whole_pages(uint64_t bytes)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	return (bytes + page - 1) / page * page;
+	return memory_whole_pages(bytes, (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
 static uint64_t blocks_at(uint32_t slot_count)
@@ -53,6 +52,44 @@ void part_init(struct part *part, uint32_t number, uint32_t slot_count, uint64_t
 int part_protect(const struct memory *memory)
 {
 	return memory_protect(memory, 0, MEMORY_WALL_BYTES);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t count)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+/* Gives some of a part, in whole pages, new pages with the same bytes. */
+static int renew_between(struct part *part, size_t from, size_t to)
+{
+	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
+	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	int result = 0;
+
+	for (size_t at = from; at < to; at += page_bytes) {
+		uint8_t *page = (uint8_t *)part + at;
+
+		memcpy(kept, page, page_bytes);
+		if (madvise(page, page_bytes, MADV_REMOVE) != 0)
+			result = -1;
+		else if (!is_zero(kept, page_bytes))
+			memcpy(page, kept, page_bytes);
+	}
+	explicit_bzero(kept, sizeof(kept)); /* a process that is forked has a copy of it */
+	return result;
+}
+
+int part_renew(struct part *part, uint32_t slots_used)
+{
+	const struct part_plan *plan = &part->plan;
+	size_t used = whole_pages(sizeof(*part) + slots_used * sizeof(struct slot));
+	int slots = renew_between(part, MEMORY_WALL_BYTES, used);
+	int unused = used < plan->blocks_at
+			     ? madvise((uint8_t *)part + used, plan->blocks_at - used, MADV_REMOVE)
+			     : 0;
+	int blocks = renew_between(part, plan->blocks_at, plan->rings_at);
+
+	return slots == 0 && unused == 0 && blocks == 0 ? 0 : -1;
 }
 
 uint32_t part_in_hand(const struct part *part, uint32_t slot_count)
@@ -160,7 +197,6 @@ bool slot_is_sound(struct part *part, struct slot *slot)
 	uint64_t held = committed(&slot->ring_held);
 	uint64_t sent = committed(&slot->sent);
 	uint64_t backlog = slot_backlog(slot);
-
 	uint64_t limit = committed(&slot->echo_limit);
 
 	if (committed(&slot->gap) > committed(&slot->received) + 1 ||

@@ -152,6 +152,14 @@ void part_init(struct part *part, uint32_t number, uint32_t slot_count, uint64_t
 int part_protect(const struct memory *memory);
 
 /*
+ * Gives all of a part but the rings new memory with the same bytes; its worker is dead, and of its slots so many were ever
+ * used. It may have lent any page to the pipe, ahead of what is there: the logger would see what its successor writes
+ * into it, out of order. The pipe keeps the old pages. Rings that the successor has no use for are new anyway
+ * (buffers_check()). -1 with errno of madvise(2): some of it is what it was.
+ */
+int part_renew(struct part *part, uint32_t slots_used);
+
+/*
  * The slot of the chunk in hand, whose receiving or echoing the worker did not finish; PART_NOBODY
  * if there is none among the part's slots, which are slot_count. Its connection must be adopted before
  * any other, and before the batch is flushed.

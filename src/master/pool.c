@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -474,46 +471,6 @@ static void note_in_hand(struct pool_worker *worker)
 		commit(&chunk->slot, PART_NOBODY);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t count)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
-/* Gives some of a dead worker's memory, in whole pages, new pages with the same bytes. */
-static void renew_between(const struct pool_worker *worker, size_t from, size_t to, size_t page_bytes)
-{
-	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
-	uint8_t *base = (uint8_t *)worker->part;
-
-	for (size_t at = from; at < to; at += page_bytes) {
-		memcpy(kept, base + at, page_bytes);
-		if (madvise(base + at, page_bytes, MADV_REMOVE) != 0)
-			diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
-		else if (!is_zero(kept, page_bytes))
-			memcpy(base + at, kept, page_bytes);
-	}
-	explicit_bzero(kept, sizeof(kept)); /* the next worker has what the master has when it is started */
-}
-
-/*
- * A worker may have lent any of its memory to the pipe, ahead of what is there: the logger would see what its successor
- * writes into it, out of order. So the same bytes get new memory; the pipe keeps the old. There is nothing in slots that
- * were never used, and rings that the successor has no use for are new anyway (buffers_check()).
- */
-static void renew(const struct pool_worker *worker)
-{
-	const struct part_plan *plan = &worker->part->plan;
-	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	size_t used = offsetof(struct part, slots) + worker->unused * sizeof(struct slot);
-
-	used = (used + page_bytes - 1) / page_bytes * page_bytes;
-	renew_between(worker, MEMORY_WALL_BYTES, used, page_bytes);
-	if (used < plan->blocks_at &&
-	    madvise((uint8_t *)worker->part + used, plan->blocks_at - used, MADV_REMOVE) != 0)
-		diag_errno("worker %u: its memory cannot be renewed", plan->number);
-	renew_between(worker, plan->blocks_at, plan->rings_at, page_bytes);
-}
-
 void pool_bury(struct pool_worker *worker, bool crashed)
 {
 	uint32_t adopting = committed(&worker->part->adopting);
@@ -523,7 +480,8 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 		suspect(worker, adopting);
 	commit(&worker->part->adopting, PART_NOBODY);
 	commit(&worker->part->taken, 0);
-	renew(worker);
+	if (part_renew(worker->part, worker->unused) != 0)
+		diag_errno("worker %u: its memory cannot be renewed", worker->part->plan.number);
 	for (uint32_t i = 0; i < worker->unused; i++) {
 		if (is_served(worker, i) && i != adopting)
 			worker->connections[i].crashes = 0;

@@ -8,11 +8,6 @@
 /* At once: each takes a system call, in which nobody is served. A page of each is more than anybody needs at once. */
 enum { TRIM_RINGS = 64 };
 
-static uint64_t whole_pages(const struct clients *clients, uint64_t bytes)
-{
-	return (bytes + clients->page_bytes - 1) / clients->page_bytes * clients->page_bytes;
-}
-
 /* ---- what a predecessor left ---- */
 
 /* Gives the memory from one position in the part to another back to the system; if that fails the next start does. */
@@ -29,7 +24,7 @@ static uint64_t waiting_bytes(const struct clients *clients, struct slot *slot)
 
 	if (slot_backlog(slot) == 0 || slot_has(slot, SLOT_BROKEN))
 		return 0;
-	return whole_pages(clients, ring_reach(&ring, slot_queued(slot)));
+	return memory_whole_pages(ring_reach(&ring, slot_queued(slot)), clients->page_bytes);
 }
 
 /* What is booked is had, or the master would take it for a lie: a predecessor may have booked what it never wrote. */
@@ -110,7 +105,7 @@ uint64_t buffer_make_room(struct clients *clients, struct slot *slot, uint64_t w
 		commit(&slot->ring_base, queued);
 	ring = slot_ring(clients->part, slot);
 	needed = ring_reach(&ring, queued + wanted);
-	needed = whole_pages(clients, needed);
+	needed = memory_whole_pages(needed, clients->page_bytes);
 	if (needed > committed(&slot->ring_held))
 		take_memory(clients, slot, needed);
 	held = committed(&slot->ring_held);

@@ -9,7 +9,7 @@
  * A block that was lent must not change before the logger has read it. The pipe holds at most
  * TAP_PIPE_BLOCKS pages, first in first out, so a block is free again when so many others were
  * lent after it; the blocks are used in turn, and there are more of them than that. What a predecessor has lent is only
- * its word, so the master sees to it that the blocks have new memory (master/pool.c).
+ * its word, so the master sees to it that the blocks have new memory (part_renew()).
  */
 #ifndef ECHOD_WORKER_TAP_H
 #define ECHOD_WORKER_TAP_H

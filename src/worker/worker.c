@@ -92,11 +92,29 @@ static bool tell_master_to_say(const void *context, const char *line, size_t len
 	return message_tell(worker->seat->channel_fd, report_about(&worker->clients), line, length);
 }
 
+/* The seal of the chunk that a predecessor had in hand is needed until that is settled, by its connection or without. */
+static int inherit_batch(struct worker *worker, struct part *part)
+{
+	const struct seat *seat = worker->seat;
+	uint32_t in_hand = committed(&part->batch.in_hand.slot);
+	bool is_slot = in_hand < part->plan.slot_count;
+
+	worker->seals = calloc(part->plan.slot_count, sizeof(*worker->seals));
+	if (worker->seals == NULL)
+		return -1;
+	if (is_slot)
+		worker->seals[in_hand] = seat->in_hand_seal;
+	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options), worker->seals))
+		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
+	if (is_slot && tap_in_hand(&worker->tap) == NULL)
+		worker->seals[in_hand] = 0;
+	return 0;
+}
+
 static int attach(struct worker *worker, const struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
 	struct part *part = seat->memory.base;
-	uint32_t in_hand = committed(&part->batch.in_hand.slot);
 
 	*worker = (struct worker){
 		.seat = seat,
@@ -111,15 +129,8 @@ static int attach(struct worker *worker, const struct seat *seat)
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
-	worker->seals = calloc(part->plan.slot_count, sizeof(*worker->seals));
-	if (worker->seals == NULL)
+	if (inherit_batch(worker, part) != 0)
 		return -1;
-	if (in_hand < part->plan.slot_count)
-		worker->seals[in_hand] = seat->in_hand_seal;
-	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options), worker->seals))
-		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
-	if (in_hand < part->plan.slot_count && tap_in_hand(&worker->tap) == NULL)
-		worker->seals[in_hand] = 0; /* of a connection that is no more */
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
 	worker->clients.draining = seat->deadline_at != CLOCK_NEVER;

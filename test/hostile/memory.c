@@ -1,6 +1,5 @@
 /* Writing into all the memory that a worker shares with others, and where it cannot. */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,31 +127,31 @@ static void spoil_batch(const struct seat *seat, uint32_t slot)
 	_exit(1);
 }
 
-/* As if nothing had been done for its client yet, at the end of all positions, with an echo waiting that is not its. */
-static void wrap_slot(const struct seat *seat, uint32_t index)
+/* As if nothing had been done for a client yet, with an echo waiting that is not its. */
+static void claim_backlog(struct slot *slot, uint64_t sent)
 {
-	struct slot *slot = &part_of(seat)->slots[index];
-
 	commit(&slot->flags, 0);
 	commit(&slot->ring_held, 0);
 	commit(&slot->ring_base, 0);
-	commit(&slot->sent, UINT64_MAX);
+	commit(&slot->sent, sent);
 	commit(&slot->queued, BACKLOG_BYTES);
+}
+
+/* At the end of all positions. */
+static void wrap_slot(const struct seat *seat, uint32_t index)
+{
+	claim_backlog(&part_of(seat)->slots[index], UINT64_MAX);
 	_exit(1);
 }
 
-/* The same, of a connection that was given back, as if there were none. */
+/* Of a connection that was given back, as if there were none. */
 static void spoil_refused(const struct seat *seat, uint32_t index)
 {
 	struct slot *slot = &part_of(seat)->slots[index];
 	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { index } };
 
 	(void)channel_send_patiently(seat->channel_fd, &refused);
-	commit(&slot->flags, 0);
-	commit(&slot->ring_held, 0);
-	commit(&slot->ring_base, 0);
-	commit(&slot->sent, 0);
-	commit(&slot->queued, BACKLOG_BYTES);
+	claim_backlog(slot, 0);
 	commit(&slot->state, SLOT_FREE);
 	_exit(1);
 }
@@ -267,35 +266,6 @@ static void lend_ahead(const struct seat *seat, uint32_t slot)
 	put_in_hand(seat, slot);
 }
 
-/* Has the master keep those who come next, and speaks for the first of them. */
-static void forge_unsent(const struct seat *seat, uint32_t slot)
-{
-	static const char words[] = "forged words";
-	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { slot } };
-	const struct part *part = part_of(seat);
-	uint32_t next = committed(&part->plan.reach);
-	struct record record;
-	uint8_t bytes[RECORD_BLOCK_BYTES];
-
-	(void)channel_send_patiently(seat->channel_fd, &refused);
-	say_word(seat, "refusing");
-	while (committed(&part->plan.reach) == next) {
-		(void)channel_send_patiently(seat->channel_fd, &refused);
-		(void)poll(NULL, 0, 10);
-	}
-	record = record_of_client(seat, next, 0);
-	record.type = RECORD_OPEN;
-	memcpy(bytes, &record, sizeof(record));
-	record_complete(bytes);
-	(void)!write(seat->pipe_fd, bytes, record_bytes(&record));
-	record = record_of_client(seat, next, sizeof(words));
-	memcpy(bytes, &record, sizeof(record));
-	memcpy(bytes + sizeof(record), words, sizeof(words));
-	record_complete(bytes);
-	(void)!write(seat->pipe_fd, bytes, record_bytes(&record));
-	_exit(1);
-}
-
 /* Takes all there is for all, and says so, though one client's buffer is all that it needs. */
 static void hog(const struct seat *seat, uint32_t slot)
 {
@@ -358,7 +328,6 @@ const struct deed memory_deeds[] = {
 	{ "phantom", phantom },
 	{ "spoil-free", spoil_free },
 	{ "lend-ahead", lend_ahead },
-	{ "forge-unsent", forge_unsent },
 	{ "disown", disown },
 	{ "claim", claim },
 	{ "grab", grab },

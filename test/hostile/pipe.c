@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/channel.h"
 #include "common/clock.h"
+#include "common/commit.h"
 #include "common/diag.h"
 #include "hostile.h"
 
@@ -183,6 +185,30 @@ static void keep_moving(const struct seat *seat, uint32_t slot)
 	}
 }
 
+/* Has the master keep those who come next, and speaks for the first of them. */
+static void forge_unsent(const struct seat *seat, uint32_t slot)
+{
+	static const char words[] = "forged words";
+	struct channel_message refused = { .type = CHANNEL_REFUSED, .count = 1, .slots = { slot } };
+	const struct part *part = part_of(seat);
+	uint32_t next = committed(&part->plan.reach);
+	struct record record;
+
+	(void)channel_send_patiently(seat->channel_fd, &refused);
+	say_word(seat, "refusing");
+	while (committed(&part->plan.reach) == next) {
+		(void)channel_send_patiently(seat->channel_fd, &refused);
+		(void)poll(NULL, 0, 10);
+	}
+	record = record_of_client(seat, next, 0);
+	record.type = RECORD_OPEN;
+	put_record(seat, &record);
+	record = record_of_client(seat, next, sizeof(words));
+	memcpy(bytes + sizeof(record), words, sizeof(words));
+	put_record(seat, &record);
+	_exit(1);
+}
+
 const struct deed pipe_deeds[] = {
 	{ "garbage", garbage },
 	{ "marks", marks },
@@ -190,6 +216,7 @@ const struct deed pipe_deeds[] = {
 	{ "forge", forge },
 	{ "swallow", swallow },
 	{ "tell-seal", tell_seal },
+	{ "forge-unsent", forge_unsent },
 	{ "jump", jump },
 	{ "nonsense", nonsense },
 	{ "reasons", reasons },
