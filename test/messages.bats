@@ -240,6 +240,20 @@ asked_and_told() {
 	[ "$(grep -v '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
 }
 
+@test "a logger that is stopped: what a worker has to say of a client is written straight, too" {
+	local logger
+
+	start_together --workers=1 --output=escaped --buffer=64K --when-log-stalls=drop
+	logger=$(processes echod-logger)
+	kill -STOP "$logger"
+	wait_until has_stopped "$logger"
+	open_client stuck "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
+	wait_until reported 'echod: 127.0.0.1:[0-9]*: echo buffer full, dropping'
+	kill -CONT "$logger"
+	await_client stuck
+	stop_echod
+}
+
 @test "where the two are not the same, nothing of a message is in the log" {
 	start_echod --workers=1 --verbose --output=escaped
 	printf 'x\n' | nc -N 127.0.0.1 "$PORT" 3>&-

@@ -229,6 +229,16 @@ refuses() {
 	printf 'echod: --status-socket=socket: %s\n' "$1" | cmp - "$TMP/refusal"
 }
 
+# What root may make without its capabilities it can remove without them, too.
+@test "a folder that belongs to somebody else is for no socket of root's" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	mkdir "$TMP/folder"
+	chown 65534 "$TMP/folder"
+	timeout 20 "$ECHOD" -q "--status-socket=$TMP/folder/socket" 127.0.0.1:0 2>"$TMP/refusal" && return 1
+	printf 'echod: --status-socket=%s: Permission denied\n' "$TMP/folder/socket" | cmp - "$TMP/refusal"
+	[ -z "$(ls "$TMP/folder")" ]
+}
+
 @test "a socket that was left is replaced; one that is in use, and what is no socket, is not" {
 	printf 'precious' >"$TMP/socket"
 	refuses 'what is there is no socket'

@@ -113,7 +113,7 @@ all_are_walled_in() {
 	[ "$(cat "$ERR")" = 'echod: seccomp: Invalid argument; with --no-sandbox echod does without' ]
 }
 
-@test "what a worker has to say comes through the master, each line whole, before that of its end" {
+@test "what a worker has to say comes through the master, each line once and whole" {
 	start_echod --workers=1 --buffer=64K
 	open_client stuck "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
 	wait_until reported 'echod: 127.0.0.1:[0-9]*: echo buffer full, dropping'

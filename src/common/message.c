@@ -50,23 +50,26 @@ bool message_is_sound(uint32_t slot, const struct address *peer, const char *lin
 	return true;
 }
 
-/* The last message has waited in vain: while nothing moves one wait is enough. */
-static bool in_vain;
+/* A way that messages go. */
+struct way {
+	int fd;
+	bool in_vain; /* the last one has waited in vain: while nothing moves one wait is enough */
+};
 
 /* Until when a message waits for room. */
-static uint64_t patience(void)
+static uint64_t patience(const struct way *way)
 {
-	return clock_msecs() + (in_vain ? 0 : PATIENCE_MSECS);
+	return clock_msecs() + (way->in_vain ? 0 : PATIENCE_MSECS);
 }
 
 /* After a call that failed for want of room: waits for some, and has it tried again. False if it has waited enough. */
-static bool try_again(int fd, uint64_t until)
+static bool try_again(struct way *way, uint64_t until)
 {
-	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	struct pollfd room = { .fd = way->fd, .events = POLLOUT };
 	uint64_t now = clock_msecs();
 
 	if (errno != EINTR && (errno != EAGAIN || now >= until)) {
-		in_vain = errno == EAGAIN;
+		way->in_vain = errno == EAGAIN;
 		return false;
 	}
 	(void)poll(&room, 1, now < until ? (int)(until - now) : 0);
@@ -76,27 +79,31 @@ static bool try_again(int fd, uint64_t until)
 /* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
 static bool write_patiently(int pipe_fd, const uint8_t *bytes, size_t count)
 {
-	uint64_t until = patience();
+	static struct way way;
+	uint64_t until = patience(&way);
 
+	way.fd = pipe_fd;
 	while (write(pipe_fd, bytes, count) < 0) {
-		if (!try_again(pipe_fd, until))
+		if (!try_again(&way, until))
 			return false;
 	}
-	in_vain = false;
+	way.in_vain = false;
 	return true;
 }
 
 bool message_tell(int channel_fd, uint64_t about, const char *line, size_t length)
 {
 	struct channel_message message = { .type = CHANNEL_TEXT, .count = (uint32_t)length, .about = about };
-	uint64_t until = patience();
+	static struct way way;
+	uint64_t until = patience(&way);
 
+	way.fd = channel_fd;
 	memcpy(message.text, line, length);
 	while (channel_send(channel_fd, &message, -1) != 0) {
-		if (!try_again(channel_fd, until))
+		if (!try_again(&way, until))
 			return false;
 	}
-	in_vain = false;
+	way.in_vain = false;
 	return true;
 }
 

@@ -2,7 +2,8 @@
  * Messages that others write for the process that has something to say.
  *
  * Where stderr is the same file or terminal as the log they go through the log: only the logger knows whether it stands
- * in the middle of a line there. Else the master writes those of the workers, which have no stderr: it may be a file.
+ * in the middle of a line there. Else, and where that has no room, the master writes those of the workers, which have
+ * no stderr: it may be a file.
  *
  * A worker speaks of itself or of its connections, and its lines begin accordingly; whoever takes one from it sees
  * to that.

@@ -61,13 +61,15 @@ int rights_show(bool shown)
 	return prctl(PR_SET_DUMPABLE, shown ? 1 : 0, 0, 0, 0);
 }
 
-void rights_limit(bool writes_files)
+void rights_limit(bool writes_files, uint64_t descriptors)
 {
 	static const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
+	const struct rlimit few = { .rlim_cur = descriptors, .rlim_max = descriptors };
 
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)setrlimit(RLIMIT_NPROC, &none);
 	(void)setrlimit(RLIMIT_DATA, &none);
+	(void)setrlimit(RLIMIT_NOFILE, &few);
 	if (!writes_files)
 		(void)setrlimit(RLIMIT_FSIZE, &none);
 }

@@ -5,6 +5,7 @@
 #define ECHOD_RIGHTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Gives up all capabilities of the calling process (capabilities(7)), and that a program it executes gets more
@@ -20,10 +21,10 @@ int rights_give_up(void);
 int rights_show(bool shown);
 
 /*
- * Gives up the right to start processes and to leave a core dump, to have more memory of its own, and unless it writes
- * files to have any file grow (setrlimit(2)). Where a filter on system calls refuses that, nothing is lost: it stands
- * behind the filter of sandbox.h.
+ * Gives up the right to start processes and to leave a core dump, to have more memory of its own, to have descriptors
+ * from this one on, and unless it writes files to have any file grow (setrlimit(2)). What a limit of the system's or a
+ * filter on system calls refuses stays as it is: all but the descriptors stands behind the filter of sandbox.h, too.
  */
-void rights_limit(bool writes_files);
+void rights_limit(bool writes_files, uint64_t descriptors);
 
 #endif

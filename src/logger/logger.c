@@ -152,7 +152,7 @@ static int resume(struct logger *logger)
 {
 	struct desk *desk = logger->desk;
 
-	if (output_open(&logger->output, desk, logger->seat) != 0)
+	if (output_resume(&logger->output) != 0)
 		return -1;
 	if (committed(&desk->marks) == 0) {
 		clean_buffer(desk);
@@ -314,7 +314,6 @@ static struct sieve sieve_of(const struct seat *seat)
 static int attach(struct logger *logger, struct seat *seat)
 {
 	static struct page page;
-	struct channel_message ready = { .type = CHANNEL_READY };
 
 	*logger = (struct logger){
 		.seat = seat,
@@ -326,10 +325,20 @@ static int attach(struct logger *logger, struct seat *seat)
 	if (logger->decider.sieve.liars == NULL || seat_take(seat) != 0)
 		return -1;
 	touch_buffer(logger->desk);
+	return 0;
+}
+
+static int serve(struct logger *logger)
+{
+	struct channel_message ready = { .type = CHANNEL_READY };
+	const struct seat *seat = logger->seat;
+
+	if (output_open(&logger->output, logger->desk, seat) != 0)
+		return SEAT_OUTPUT_GONE;
 	tzset(); /* which opens files */
-	if (sandbox_enter(seat) != 0)
-		return -1;
-	return channel_send_patiently(seat->channel_fd, &ready);
+	if (sandbox_enter(seat, 0) != 0 || channel_send_patiently(seat->channel_fd, &ready) != 0)
+		return 1;
+	return resume(logger) == 0 ? loop(logger) : SEAT_OUTPUT_GONE;
 }
 
 int logger_run(struct seat *seat)
@@ -338,7 +347,7 @@ int logger_run(struct seat *seat)
 	int status = 1;
 
 	if (attach(&logger, seat) == 0) {
-		status = resume(&logger) == 0 ? loop(&logger) : SEAT_OUTPUT_GONE;
+		status = serve(&logger);
 		decide_tell(&logger.decider);
 		if (status == 0 && seat->discard)
 			diag("standard output: %ju bytes of the log are lost",

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -153,25 +152,17 @@ static off_t offset_from(struct output *output, int whence)
 	return offset;
 }
 
-static int settle_stream(struct output *output)
+/* Finds out how much the relay takes at a time. */
+static int measure_relay(struct output *output)
 {
-	struct desk *desk = output->desk;
-	int capacity, left;
-	uint64_t reached;
+	int capacity;
 
 	while ((capacity = fcntl(output->relay_write_fd, F_GETPIPE_SZ)) <= 0) {
 		if (passing(output) != 0)
 			return -1;
 	}
-	left = in_relay(output);
-	if (left < 0)
-		return -1;
 	output->most_bytes = (size_t)capacity;
-	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
-	reached = committed(&desk->relay_origin) + (uint64_t)left;
-	if (reached > committed(&desk->progress.written))
-		commit(&desk->progress.written, reached);
-	return output->gone ? 0 : empty_relay(output);
+	return 0;
 }
 
 /* A pipe of the usual size would have the logger wait for the reader after every 64 KiB. */
@@ -181,16 +172,6 @@ static void enlarge_pipe(void)
 
 	if (capacity > 0 && capacity < RECORD_PIPE_BYTES)
 		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECORD_PIPE_BYTES);
-}
-
-/* As fstat(3), which newer C libraries make a call that takes a path, too: the filter lets only this one through. */
-static int stat_of(int fd, struct stat *status)
-{
-#if defined(__x86_64__) || defined(__aarch64__)
-	return (int)syscall(SYS_fstat, fd, status);
-#else
-	return fstat(fd, status);
-#endif
 }
 
 int output_open(struct output *output, struct desk *desk, const struct seat *seat)
@@ -210,7 +191,7 @@ int output_open(struct output *output, struct desk *desk, const struct seat *sea
 		.pause_msecs = PAUSE_MSECS,
 		.gone = gone,
 	};
-	while (stat_of(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
+	while (fstat(STDOUT_FILENO, &status) != 0 || (flags = fcntl(STDOUT_FILENO, F_GETFL)) < 0) {
 		if (passing(output) != 0)
 			return gone ? 0 : -1;
 	}
@@ -222,9 +203,27 @@ int output_open(struct output *output, struct desk *desk, const struct seat *sea
 	if (S_ISFIFO(status.st_mode))
 		enlarge_pipe();
 	output->is_terminal = isatty(STDOUT_FILENO);
-	if (output->kind == OUTPUT_STREAM && settle_stream(output) != 0 && !gone)
+	if (output->kind == OUTPUT_STREAM && measure_relay(output) != 0 && !gone)
 		return -1;
 	return 0;
+}
+
+int output_resume(struct output *output)
+{
+	struct desk *desk = output->desk;
+	uint64_t reached;
+	int left;
+
+	if (output->kind != OUTPUT_STREAM)
+		return 0;
+	left = in_relay(output);
+	if (left < 0)
+		return output->gone ? 0 : -1;
+	/* Bytes reach the relay only while it is empty, so what it holds came after that. */
+	reached = committed(&desk->relay_origin) + (uint64_t)left;
+	if (reached > committed(&desk->progress.written))
+		commit(&desk->progress.written, reached);
+	return output->gone ? 0 : empty_relay(output);
 }
 
 /* ---- what came of a write to a file ---- */

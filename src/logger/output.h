@@ -48,12 +48,17 @@ struct output {
 };
 
 /*
- * Finds out what standard output is, and moves on what a predecessor left in the relay; from then on
- * desk->progress.written is the truth, but for a file (output_settle()). A pipe is enlarged if that can be.
- * The relay's ends and the descriptor to read a file by stay the seat's, which tells, too, that a predecessor found
- * that standard output takes no more. -1 with errno, unless it is gone.
+ * Finds out what standard output is, before the sandbox: by which system calls C libraries ask differs. A pipe is
+ * enlarged if that can be. The relay's ends and the descriptor to read a file by stay the seat's, which tells, too,
+ * that a predecessor found that standard output takes no more. -1 with errno, unless it is gone.
  */
 int output_open(struct output *output, struct desk *desk, const struct seat *seat);
+
+/*
+ * Moves on what a predecessor left in the relay; from then on desk->progress.written is the truth, but for a file
+ * (output_settle()). -1 with errno, unless standard output is gone.
+ */
+int output_resume(struct output *output);
 
 /*
  * For a file, finds out what a predecessor's last write came to, which was of a beginning of these pieces:

@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "common/siphash.h"
@@ -85,6 +85,20 @@ static void empty(struct census *census, size_t hole)
 	crowds[hole].count = 0;
 }
 
+/* Zeroed memory that no child gets, whose first touch takes it; NULL with errno. */
+static void *own_memory(size_t bytes)
+{
+	void *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (madvise(memory, bytes, MADV_DONTFORK) == 0)
+		return memory;
+	munmap(memory, bytes);
+	return NULL;
+}
+
 int census_open(struct census *census, size_t connections)
 {
 	size_t places = 2;
@@ -92,9 +106,9 @@ int census_open(struct census *census, size_t connections)
 	while (places < 2 * connections)
 		places *= 2;
 	*census = (struct census){
-		.crowds = calloc(places, sizeof(*census->crowds)),
+		.crowds = own_memory(places * sizeof(*census->crowds)),
 		.mask = places - 1,
-		.members = calloc(connections, sizeof(*census->members)),
+		.members = own_memory(connections * sizeof(*census->members)),
 		.connections = connections,
 	};
 	if (census->crowds != NULL && census->members != NULL &&
@@ -105,18 +119,16 @@ int census_open(struct census *census, size_t connections)
 	return -1;
 }
 
-/* Frees memory without leaving to a child what was in it. */
-static void wipe_and_free(void *memory, size_t bytes)
+static void release(void *memory, size_t bytes)
 {
 	if (memory != NULL)
-		explicit_bzero(memory, bytes);
-	free(memory);
+		munmap(memory, bytes);
 }
 
 void census_close(struct census *census)
 {
-	wipe_and_free(census->crowds, (census->mask + 1) * sizeof(*census->crowds));
-	wipe_and_free(census->members, census->connections * sizeof(*census->members));
+	release(census->crowds, (census->mask + 1) * sizeof(*census->crowds));
+	release(census->members, census->connections * sizeof(*census->members));
 	*census = (struct census){ .crowds = NULL };
 }
 

@@ -38,10 +38,13 @@ struct census {
 	uint64_t key[2]; /* of the hash: random */
 };
 
-/* For so many connections, from 0 on, none of which counts yet. -1 with errno, and nothing is left to close. */
+/*
+ * For so many connections, from 0 on, none of which counts yet. -1 with errno, and nothing is left to close. What lies in
+ * the tables a process that is forked does not get.
+ */
 int census_open(struct census *census, size_t connections);
 
-/* Wipes and frees the memory; nobody is counted from then on. */
+/* Frees the memory; nobody is counted from then on. */
 void census_close(struct census *census);
 
 /* This connection counts for this address now, and no more for what it may have counted for before. */

@@ -14,7 +14,6 @@
 #include "common/clock.h"
 #include "common/diag.h"
 #include "common/title.h"
-#include "master/census.h"
 #include "master/hearsay.h"
 #include "master/pool.h"
 
@@ -47,7 +46,7 @@ __attribute__((noinline)) static void wipe_stack(void)
  */
 static void forget_others(struct master *master, uint32_t number)
 {
-	census_close(&master->census);
+	explicit_bzero(&master->census, sizeof(master->census)); /* its tables are in no child's memory */
 	wipe_stack();
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		if (i != number)

@@ -89,11 +89,9 @@ static bool is_its_own(const struct pool_worker *worker, uint32_t number,
 
 void hearsay_text(struct master *master, uint32_t number, const struct channel_message *message)
 {
-	size_t head = strlen(DIAG_PREFIX);
-
-	if (!master->options->messages_in_log && is_its_own(&master->workers[number], number, message) &&
-	    takes_line(master, number))
-		diag("%.*s", (int)(message->count - head - 1), message->text + head);
+	/* Where it belongs into the log it was not taken there, or else the worker would not tell it. */
+	if (is_its_own(&master->workers[number], number, message) && takes_line(master, number))
+		diag_straight(message->text, message->count);
 	else
 		leave_out(master, number);
 }

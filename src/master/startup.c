@@ -237,7 +237,7 @@ static int check_sandbox(const struct options *options)
 	return -1;
 }
 
-/* What is to be opened is open: the master needs no more rights than its children have. */
+/* What takes rights to open is open: the master needs no more of them than its children have. */
 static int close_in(const struct master *master)
 {
 	if (rights_give_up() == 0 && (!sandbox_is_wanted(master->options) || rights_show(false) == 0))
@@ -299,9 +299,9 @@ int startup_begin(struct master *master)
 		return -1;
 	}
 	/* Whoever makes the status socket must be able to remove it. */
-	if (monitor_open(master) != 0)
+	if (close_in(master) != 0)
 		return -1;
-	return close_in(master);
+	return monitor_open(master);
 }
 
 static int attach_all(struct master *master, int ledger_fd)

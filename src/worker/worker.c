@@ -76,15 +76,6 @@ static struct tap_scope scope_of(const struct options *options)
 	};
 }
 
-static bool send_message(const void *context, const char *line, size_t length)
-{
-	const struct worker *worker = context;
-	const struct seat *seat = worker->seat;
-	struct record origin = report_origin(&worker->clients, seat->message_seal);
-
-	return message_send(seat->pipe_fd, &origin, seat->options, line, length);
-}
-
 static bool tell_master_to_say(const void *context, const char *line, size_t length)
 {
 	const struct worker *worker = context;
@@ -92,10 +83,19 @@ static bool tell_master_to_say(const void *context, const char *line, size_t len
 	return message_tell(worker->seat->channel_fd, report_about(&worker->clients), line, length);
 }
 
-/* The seal of the chunk that a predecessor had in hand is needed until that is settled, by its connection or without. */
-static int inherit_batch(struct worker *worker, struct part *part)
+static bool send_message(const void *context, const char *line, size_t length)
 {
+	const struct worker *worker = context;
 	const struct seat *seat = worker->seat;
+	struct record origin = report_origin(&worker->clients, seat->message_seal);
+
+	return message_send(seat->pipe_fd, &origin, seat->options, line, length) ||
+	       tell_master_to_say(context, line, length);
+}
+
+/* The seal of the chunk that a predecessor had in hand is needed until that is settled, by its connection or without. */
+static int inherit_batch(struct worker *worker, struct seat *seat, struct part *part)
+{
 	uint32_t in_hand = committed(&part->batch.in_hand.slot);
 	bool is_slot = in_hand < part->plan.slot_count;
 
@@ -104,6 +104,7 @@ static int inherit_batch(struct worker *worker, struct part *part)
 		return -1;
 	if (is_slot)
 		worker->seals[in_hand] = seat->in_hand_seal;
+	seat->in_hand_seal = 0;
 	if (!tap_init(&worker->tap, part, seat->pipe_fd, scope_of(seat->options), worker->seals))
 		diag("worker %u: the batch it was left is damaged, log bytes are lost", seat->number);
 	if (is_slot && tap_in_hand(&worker->tap) == NULL)
@@ -111,7 +112,7 @@ static int inherit_batch(struct worker *worker, struct part *part)
 	return 0;
 }
 
-static int attach(struct worker *worker, const struct seat *seat)
+static int attach(struct worker *worker, struct seat *seat)
 {
 	struct channel_message ready = { .type = CHANNEL_READY };
 	struct part *part = seat->memory.base;
@@ -129,13 +130,13 @@ static int attach(struct worker *worker, const struct seat *seat)
 	if (worker->epoll_fd < 0 ||
 	    watch(worker, EPOLL_CTL_ADD, seat->channel_fd, EPOLLIN, CHANNEL_EVENT) != 0)
 		return -1;
-	if (inherit_batch(worker, part) != 0)
+	if (inherit_batch(worker, seat, part) != 0)
 		return -1;
 	if (clients_init(&worker->clients, seat, &worker->tap, worker->epoll_fd) != 0)
 		return -1;
 	worker->clients.draining = seat->deadline_at != CLOCK_NEVER;
 	buffers_check(&worker->clients);
-	if (sandbox_enter(seat) != 0)
+	if (sandbox_enter(seat, part->plan.slot_count) != 0)
 		return -1;
 	return channel_send_patiently(seat->channel_fd, &ready);
 }

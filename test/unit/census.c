@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -119,8 +122,31 @@ static void check_off(void)
 	census_close(&census);
 }
 
+/* What a child could read of the tables it could be made to tell. */
+static void check_child(void)
+{
+	struct census census;
+	struct address address = numbered(0);
+	unsigned char resident;
+	pid_t pid;
+	int status = 1;
+
+	CHECK(census_open(&census, CONNECTIONS) == 0);
+	census_count(&census, 7, &address);
+	pid = fork();
+	if (pid == 0)
+		_exit(mincore(census.crowds, 1, &resident) != 0 && mincore(census.members, 1, &resident) != 0
+			      ? 0
+			      : 2);
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(status == 0);
+	census_close(&census);
+}
+
 int main(void)
 {
+	check_child();
+
 	for (unsigned seed = 1; seed <= 6; seed++)
 		check_against_model(seed);
 	check_networks();
