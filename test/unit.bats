@@ -35,6 +35,10 @@ unit() {
 	unit sieve
 }
 
+@test "the budget: what is taken and given back, and how little of a worker's claims the others believe" {
+	unit budget
+}
+
 @test "the audit: which memory of a worker is taken for a lie, and when" {
 	unit audit
 }

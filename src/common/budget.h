@@ -5,7 +5,8 @@
  * afterwards, so that two who book at once may both be refused but never both be served beyond the
  * total. A worker's account is the sum over its slots, so its successor can count it anew.
  *
- * No worker can write but in its own account. If that says what is not so, the master finds out (master/audit.h).
+ * No worker can write but in its own account. Of what that says nobody believes more than its clients may have taken;
+ * if it says what is not so, the master finds out (master/audit.h).
  */
 #ifndef ECHOD_BUDGET_H
 #define ECHOD_BUDGET_H
@@ -15,16 +16,24 @@
 #include <stdint.h>
 
 #include "common/memory.h"
+#include "options.h"
 
 struct budget_account {
 	_Atomic uint64_t held; /* bytes; written by its worker alone */
 	uint8_t wall[MEMORY_WALL_BYTES - sizeof(uint64_t)];
 };
 
+struct budget_plan {
+	uint64_t total_bytes;
+	uint64_t page_bytes;
+	uint32_t workers; /* accounts */
+	_Atomic uint64_t
+		most[OPTIONS_WORKERS_MAX]; /* what each may have taken, by the number of its clients */
+};
+
 struct budget {
-	uint64_t total_bytes; /* master */
-	uint32_t workers;     /* accounts; master */
-	uint8_t wall[MEMORY_WALL_BYTES - sizeof(uint64_t) - 2 * sizeof(uint32_t)];
+	struct budget_plan plan; /* master */
+	uint8_t wall[MEMORY_WALL_BYTES - sizeof(struct budget_plan)];
 	struct budget_account accounts[];
 };
 
@@ -38,10 +47,22 @@ size_t budget_bytes(uint32_t workers);
 /* Has this process, a worker, only read all but its own account from now on: memory_protect(). -1 with errno. */
 int budget_protect(const struct memory *memory, uint32_t worker);
 
-/* What a worker has taken, as it says, but no more than the total. */
+/* Sets the total and the number of workers of a budget whose memory is zero; none has a client. */
+void budget_init(struct budget *budget, uint64_t total_bytes, uint32_t workers);
+
+/*
+ * A worker has so many clients now, each with a buffer of so many bytes: it may have taken as much, and no more than
+ * the total, but for a page of each client, which an empty buffer gets even if there is none left.
+ */
+void budget_expect(struct budget *budget, uint32_t worker, uint64_t clients, uint64_t buffer_bytes);
+
+/* What a worker may have taken: budget_expect(). */
+uint64_t budget_most(const struct budget *budget, uint32_t worker);
+
+/* What a worker has taken, as it says, but no more than the total and than it may. */
 uint64_t budget_held(const struct budget *budget, uint32_t worker);
 
-/* The same, beyond the total, too. */
+/* What a worker has taken, as it says. */
 uint64_t budget_said(const struct budget *budget, uint32_t worker);
 
 /*

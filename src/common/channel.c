@@ -10,6 +10,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/*
+ * In the channel to a child, as the kernel counts, which takes it twice: some 30 messages. Descriptors on their way count
+ * against a limit that all processes of the user have together (ETOOMANYREFS, unix(7)).
+ */
+enum { ROOM_BYTES = 12 * 1024 };
+
 /* Room for one descriptor, aligned for the header before it (cmsg(3)). */
 union control {
 	struct cmsghdr align;
@@ -18,7 +24,12 @@ union control {
 
 int channel_open(int ends[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends);
+	int bytes = ROOM_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) != 0)
+		return -1;
+	(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)); /* never fails */
+	return 0;
 }
 
 /* The size of a message: of its text or slots there are `count`. */

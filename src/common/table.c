@@ -59,36 +59,77 @@ static bool is_zero(const uint8_t *bytes, size_t count)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
 }
 
-/* Gives some of a part, in whole pages, new pages with the same bytes. */
-static int renew_between(struct part *part, size_t from, size_t to)
+/* Gives a page of a part new memory with these bytes. */
+static int renew_page(void *page, const uint8_t *bytes, size_t page_bytes)
 {
-	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
-	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	if (madvise(page, page_bytes, MADV_REMOVE) != 0)
+		return -1;
+	if (!is_zero(bytes, page_bytes))
+		memcpy(page, bytes, page_bytes);
+	return 0;
+}
+
+static int renew_slots(struct part *part, size_t to, uint8_t *kept, size_t page_bytes)
+{
 	int result = 0;
 
-	for (size_t at = from; at < to; at += page_bytes) {
+	for (size_t at = MEMORY_WALL_BYTES; at < to; at += page_bytes) {
 		uint8_t *page = (uint8_t *)part + at;
 
 		memcpy(kept, page, page_bytes);
-		if (madvise(page, page_bytes, MADV_REMOVE) != 0)
-			result = -1;
-		else if (!is_zero(kept, page_bytes))
-			memcpy(page, kept, page_bytes);
+		result |= renew_page(page, kept, page_bytes);
 	}
-	explicit_bzero(kept, sizeof(kept)); /* a process that is forked has a copy of it */
+	return result;
+}
+
+/* How many blocks from `flushed` on the next worker needs: those that are not in the pipe, and those of a chunk in hand. */
+static uint64_t blocks_needed(const struct batch *batch)
+{
+	uint64_t filled = committed(&batch->filled);
+	uint64_t flushed = committed(&batch->flushed);
+	uint64_t blocks;
+
+	if (flushed > filled || filled - flushed > BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
+		return 0;
+	blocks = (filled - flushed + RECORD_BLOCK_BYTES - 1) / RECORD_BLOCK_BYTES;
+	return committed(&batch->in_hand.slot) == PART_NOBODY ? blocks : blocks + CHUNK_BLOCKS + 1;
+}
+
+static int renew_blocks(struct part *part, uint8_t *kept, size_t page_bytes)
+{
+	uint64_t first = committed(&part->batch.flushed) / RECORD_BLOCK_BYTES % BATCH_RING_BLOCKS;
+	uint64_t needed = blocks_needed(&part->batch);
+	int result = 0;
+
+	for (size_t at = 0; at < part->plan.rings_at - part->plan.blocks_at; at += page_bytes) {
+		uint8_t *page = (uint8_t *)part + part->plan.blocks_at + at;
+
+		for (size_t in_page = 0; in_page < page_bytes; in_page += RECORD_BLOCK_BYTES) {
+			uint64_t block = (at + in_page) / RECORD_BLOCK_BYTES;
+
+			if ((block + BATCH_RING_BLOCKS - first) % BATCH_RING_BLOCKS < needed)
+				memcpy(kept + in_page, page + in_page, RECORD_BLOCK_BYTES);
+			else
+				memset(kept + in_page, 0, RECORD_BLOCK_BYTES);
+		}
+		result |= renew_page(page, kept, page_bytes);
+	}
 	return result;
 }
 
 int part_renew(struct part *part, uint32_t slots_used)
 {
+	static uint8_t kept[MEMORY_WALL_BYTES]; /* no page is larger */
 	const struct part_plan *plan = &part->plan;
+	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	size_t used = whole_pages(sizeof(*part) + slots_used * sizeof(struct slot));
-	int slots = renew_between(part, MEMORY_WALL_BYTES, used);
+	int slots = renew_slots(part, used, kept, page_bytes);
 	int unused = used < plan->blocks_at
 			     ? madvise((uint8_t *)part + used, plan->blocks_at - used, MADV_REMOVE)
 			     : 0;
-	int blocks = renew_between(part, plan->blocks_at, plan->rings_at);
+	int blocks = renew_blocks(part, kept, page_bytes);
 
+	explicit_bzero(kept, sizeof(kept)); /* a process that is forked has a copy of it */
 	return slots == 0 && unused == 0 && blocks == 0 ? 0 : -1;
 }
 
@@ -168,11 +209,8 @@ uint64_t slot_echoed(const struct slot *slot)
 	return committed(&slot->sent) - committed(&slot->unacked);
 }
 
-uint64_t slot_dropped(const struct slot *slot, bool echo)
+uint64_t bytes_dropped(uint64_t received, uint64_t echoed, bool echo)
 {
-	uint64_t received = committed(&slot->received);
-	uint64_t echoed = slot_echoed(slot);
-
 	/* A damaged slot may say that it sent more than it received. */
 	return echo && received > echoed ? received - echoed : 0;
 }

@@ -13,17 +13,17 @@ enum {
 	PERIOD_MSECS = 250,
 	IDLE_MSECS = 750, /* more where there are no clients */
 	/* What a worker writes down and what it does are not one instant, so one look says nothing. */
-	LOOKS = 3,
+	LOOKS = 3, /* of eight */
 };
 
 #define BLOCK_BYTES UINT64_C(512) /* of st_blocks (inode(7)) */
 
 /* What a worker may have, in bytes. */
 struct bounds {
-	uint64_t
-		apart; /* how far account and memory may be from each other: a chunk is written down before it is written */
+	/* How far account and memory may be apart: a chunk is written down before it is written, a buffer after it was given back. */
+	uint64_t apart;
 	uint64_t reserved; /* what may be written down besides, and never written */
-	uint64_t most;     /* for its buffers, in all; an empty one gets a page even if there is none left */
+	uint64_t most;     /* for its buffers, in all */
 };
 
 static struct bounds bounds_of(const struct master *master, uint32_t number)
@@ -31,27 +31,25 @@ static struct bounds bounds_of(const struct master *master, uint32_t number)
 	const struct budget *budget = master->budget_memory.base;
 	const struct part_plan *plan = &master->workers[number].part->plan;
 	uint64_t clients = master->workers[number].clients;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t buffers = clients * plan->ring_stride;
 
 	return (struct bounds){
-		.apart = plan->rings_at + 2 * CHUNK_BYTES,
+		.apart = plan->rings_at + plan->ring_stride + 2 * CHUNK_BYTES,
 		/* Room for what is to be received is had before, and not used if the echo goes straight out. */
-		.reserved =
-			master->options->when_full == WHEN_FULL_PAUSE ? clients * (CHUNK_BYTES + page) : 0,
-		.most = (buffers < budget->total_bytes ? buffers : budget->total_bytes) + clients * page,
+		.reserved = master->options->when_full == WHEN_FULL_PAUSE
+				    ? clients * (CHUNK_BYTES + budget->plan.page_bytes)
+				    : 0,
+		.most = budget_most(budget, number),
 	};
 }
 
-/* Does a worker have more than its connections may, or else not what it says, look after look? */
+/* Does a worker have more than its connections may, or else again and again not what it says? */
 static bool is_wrong(struct process *process, const struct bounds *bounds, uint64_t said, uint64_t had)
 {
-	if (said <= bounds->most && said <= had + bounds->apart + bounds->reserved &&
-	    had <= said + bounds->apart)
-		process->discrepancies = 0;
-	else
-		process->discrepancies++;
-	return had > bounds->most + bounds->apart || process->discrepancies >= LOOKS;
+	bool is_so = said <= bounds->most && said <= had + bounds->apart + bounds->reserved &&
+		     had <= said + bounds->apart;
+
+	process->discrepancies = (uint8_t)(process->discrepancies << 1 | (is_so ? 0 : 1));
+	return had > bounds->most + bounds->apart || __builtin_popcount(process->discrepancies) >= LOOKS;
 }
 
 static void look_at(struct master *master, uint32_t number)
@@ -67,8 +65,8 @@ static void look_at(struct master *master, uint32_t number)
 	had = (uint64_t)status.st_blocks * BLOCK_BYTES;
 	if (!is_wrong(&child->process, &bounds, said, had))
 		return;
-	diag("worker %u: it has %ju bytes of memory and says %ju, killing it", number, (uintmax_t)had,
-	     (uintmax_t)said);
+	diag("worker %u: it has %ju bytes of memory and says %ju, of at most %ju, killing it", number,
+	     (uintmax_t)had, (uintmax_t)said, (uintmax_t)bounds.most);
 	child->process.ready = false;
 	kill(child->process.pid, SIGKILL);
 }

@@ -147,7 +147,7 @@ void figures_gather(const struct master *master, struct figures *figures)
 		.connections_max = ledger->clients_max,
 		.refused = ledger->refusals.count,
 		.buffer_bytes = ledger->ring_bytes,
-		.buffer_total_bytes = budget->total_bytes,
+		.buffer_total_bytes = budget->plan.total_bytes,
 		.upgrades = ledger->upgrade.program,
 		.started_at_secs = ledger->started_at_secs,
 	};

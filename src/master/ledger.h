@@ -71,7 +71,7 @@ struct process {
 	uint32_t taken;      /* of these, it had taken when last looked */
 	uint64_t asked_at;   /* since when it owes an answer, if it does */
 	struct speech speech;
-	uint8_t discrepancies; /* looks in a row at which its memory was not what it said (audit.h) */
+	uint8_t discrepancies; /* a bit for each of the latest looks: was its memory not what it said (audit.h)? */
 	uint64_t hear_at;      /* when to hear it again, who had too much to say; CLOCK_NEVER: now */
 };
 
@@ -160,7 +160,7 @@ struct notify_state {
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 10 };
+enum { LEDGER_LAYOUT = 11 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {

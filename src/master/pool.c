@@ -41,6 +41,15 @@ static void count_for(struct pool_worker *worker, uint32_t index, const struct a
 	census_count(worker->census, place_in_ledger(worker, index), address);
 }
 
+/* A worker has so many connections now. */
+static void set_clients(struct pool_worker *worker, uint32_t clients)
+{
+	const struct part_plan *plan = &worker->part->plan;
+
+	worker->clients = clients;
+	budget_expect(worker->budget, plan->number, clients, plan->ring_stride);
+}
+
 /* Has a connection wait to be sent. */
 static void await_turn(struct pool_worker *worker, uint32_t slot)
 {
@@ -62,7 +71,7 @@ static void count(struct pool_worker *worker)
 			worker->free[worker->free_count++] = slot;
 			continue;
 		}
-		worker->clients++;
+		set_clients(worker, worker->clients + 1);
 		if (!worker->options->proxy_protocol || (worker->connections[slot].was_sent &&
 							 slot_has(&worker->part->slots[slot], SLOT_ADMITTED)))
 			count_for(worker, slot, peer_of(worker, slot));
@@ -86,6 +95,7 @@ int pool_open(struct master *master)
 			.child = &ledger->children[i],
 			.part = master->child_memory[i].base,
 			.connections = &ledger->connections[i * slots],
+			.budget = master->budget_memory.base,
 			.census = &master->census,
 			.free = calloc(slots, sizeof(*master->workers[i].free)),
 		};
@@ -119,7 +129,7 @@ static struct totals totals_of(const struct pool_worker *worker, uint32_t index)
 	return (struct totals){
 		.received = traffic.received,
 		.echoed = traffic.echoed,
-		.dropped = traffic_dropped(&traffic, worker->options->echo),
+		.dropped = bytes_dropped(traffic.received, traffic.echoed, worker->options->echo),
 		.unacked = traffic.sent - traffic.echoed,
 		.idle = slot_has(slot, SLOT_IDLE),
 		.stalled = slot_has(slot, SLOT_STALLED),
@@ -164,7 +174,7 @@ static void free_slot(struct pool_worker *worker, uint32_t index, const struct t
 	add_ended(worker, slot, totals);
 	if (connection->state == CONNECTION_UNSENT)
 		worker->unsent--;
-	worker->clients--;
+	set_clients(worker, worker->clients - 1);
 	census_forget(worker->census, place_in_ledger(worker, index));
 	/* Whoever has kept a descriptor of it has nothing of that. It fails if the connection is at its end. */
 	(void)shutdown(connection->fd, SHUT_RDWR);
@@ -200,10 +210,11 @@ static bool is_done(const struct pool_worker *worker, uint32_t slot)
 void pool_done(struct pool_worker *worker, const uint32_t *slots, uint32_t slot_count)
 {
 	for (uint32_t i = 0; i < slot_count; i++) {
-		if (is_served(worker, slots[i]) && is_done(worker, slots[i]))
-			release(worker, slots[i]);
+		if (!is_served(worker, slots[i]) || !is_done(worker, slots[i]))
+			continue;
+		release(worker, slots[i]);
+		worker->child->process.resume_at = CLOCK_NEVER;
 	}
-	worker->child->process.resume_at = CLOCK_NEVER;
 }
 
 /* ---- the beginning ---- */
@@ -348,7 +359,7 @@ void pool_add(struct pool_worker *worker, int fd, const struct address *peer)
 		       0); /* as to others, a worker sees to that (buffers_check()) */
 		commit(&worker->part->plan.reach, index + 1);
 	}
-	worker->clients++;
+	set_clients(worker, worker->clients + 1);
 	await_turn(worker, index);
 	if (!worker->options->proxy_protocol)
 		count_for(worker, index, peer);
@@ -471,6 +482,18 @@ static void note_in_hand(struct pool_worker *worker)
 		commit(&chunk->slot, PART_NOBODY);
 }
 
+/* Whatever the last worker wrote there; whose the slot was is none of the next one's business, but for what is owed. */
+static void bury_free_slot(struct pool_worker *worker, uint32_t index)
+{
+	const struct owed *owed = &worker->child->owed;
+	struct slot *slot = &worker->part->slots[index];
+
+	commit(&slot->state, SLOT_FREE);
+	commit(&slot->ring_held, 0);
+	if (owed->generation == 0 || owed->slot != index)
+		slot->peer = slot->real_peer = (struct address){ .port = 0 };
+}
+
 void pool_bury(struct pool_worker *worker, bool crashed)
 {
 	uint32_t adopting = committed(&worker->part->adopting);
@@ -489,9 +512,8 @@ void pool_bury(struct pool_worker *worker, bool crashed)
 			release(worker, i);
 		if (worker->connections[i].state != CONNECTION_NONE) {
 			bury_connection(worker, i);
-		} else { /* whatever it wrote there */
-			commit(&worker->part->slots[i].state, SLOT_FREE);
-			commit(&worker->part->slots[i].ring_held, 0);
+		} else {
+			bury_free_slot(worker, i);
 		}
 	}
 }

@@ -145,13 +145,10 @@ static int create_region(struct master *master, uint32_t number)
 static int create_regions(struct master *master)
 {
 	struct ledger *ledger = master->ledger;
-	struct budget *budget;
 
 	if (memory_create(&master->budget_memory, "echod-budget", ledger->sizes.budget) != 0)
 		return -1;
-	budget = master->budget_memory.base;
-	budget->total_bytes = limits_buffer_total(master->options);
-	budget->workers = ledger->workers;
+	budget_init(master->budget_memory.base, limits_buffer_total(master->options), ledger->workers);
 	ledger->budget_fd = master->budget_memory.fd;
 	for (uint32_t i = 0; i <= ledger->workers; i++) {
 		if (create_region(master, i) != 0)

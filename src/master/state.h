@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/budget.h"
 #include "common/memory.h"
 #include "common/queue.h"
 #include "common/seat.h"
@@ -20,8 +21,9 @@ struct pool_worker {
 	struct child *child;
 	struct part *part;              /* its slots are these connections, too */
 	struct connection *connections; /* worker_slots of them */
-	struct census *census;          /* of all connections, by their places in the ledger */
-	uint32_t *free;                 /* slots that were used and are free, to be used again first */
+	struct budget *budget;
+	struct census *census; /* of all connections, by their places in the ledger */
+	uint32_t *free;        /* slots that were used and are free, to be used again first */
 	uint32_t free_count;
 	uint32_t unused;  /* this slot and those after it have never been used */
 	uint32_t clients; /* connections it has */

@@ -33,8 +33,3 @@ struct traffic traffic_of(const struct slot *slot, int fd)
 		traffic.queued = traffic.sent;
 	return traffic;
 }
-
-uint64_t traffic_dropped(const struct traffic *traffic, bool echo)
-{
-	return echo && traffic->received > traffic->echoed ? traffic->received - traffic->echoed : 0;
-}

@@ -20,7 +20,4 @@ struct traffic {
 /* What a slot says of its connection, fd, as far as it can be so; nothing at all if the kernel does not say. */
 struct traffic traffic_of(const struct slot *slot, int fd);
 
-/* Bytes received that were not echoed, of a connection that has ended. */
-uint64_t traffic_dropped(const struct traffic *traffic, bool echo);
-
 #endif

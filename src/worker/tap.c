@@ -52,6 +52,22 @@ static bool is_sound(const struct tap *tap)
 	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
 }
 
+static void wipe_stale(struct tap *tap)
+{
+	for (uint64_t at = filled(tap); at < tap->stale_to; at += left_in_block(at))
+		memset(address_of(tap, at), 0, left_in_block(at));
+	tap->stale_to = 0;
+}
+
+/* The block that is begun, and those of a chunk in hand; the master has left no others. */
+static uint64_t stale_to(const struct tap *tap)
+{
+	uint64_t behind = block_start(filled(tap) + RECORD_BLOCK_BYTES - 1);
+	bool is_none = committed(&tap->part->batch.in_hand.slot) == PART_NOBODY;
+
+	return is_none ? behind : behind + (CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES;
+}
+
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals)
 {
 	bool sound;
@@ -64,6 +80,7 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope 
 		commit(&part->batch.filled, 0);
 		commit(&part->batch.flushed, 0);
 	}
+	tap->stale_to = stale_to(tap);
 	if (tap_in_hand(tap) == NULL)
 		tap_abandon_in_hand(tap);
 	return sound;
@@ -220,11 +237,15 @@ void tap_settle(struct tap *tap, size_t count, size_t dropped)
 	}
 	commit(&tap->part->batch.filled, position);
 	commit_at("settled", &tap->part->batch.in_hand.slot, PART_NOBODY);
+	if (tap->stale_to != 0)
+		wipe_stale(tap);
 }
 
 void tap_withdraw(struct tap *tap)
 {
 	commit(&tap->part->batch.in_hand.slot, PART_NOBODY);
+	if (tap->stale_to != 0)
+		wipe_stale(tap);
 }
 
 void tap_abandon_in_hand(struct tap *tap)
@@ -324,7 +345,7 @@ bool tap_conclude(struct tap *tap, struct slot *slot)
 	struct record_close note = {
 		.received = received,
 		.echoed = slot_echoed(slot),
-		.dropped = slot_dropped(slot, tap->scope.echo),
+		.dropped = bytes_dropped(received, slot_echoed(slot), tap->scope.echo),
 		.unlogged = received - logged(tap, received),
 		.duration_usecs = clock_usecs() - slot->opened_at_usecs,
 		.reason = close_reason(slot, tap->scope.echo),

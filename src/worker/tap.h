@@ -45,6 +45,7 @@ struct tap {
 	int pipe_fd;
 	struct tap_scope scope;
 	uint64_t *seals;     /* of each slot's connection, as the master has said with its descriptor */
+	uint64_t stale_to;   /* up to here a predecessor's bytes may lie behind `filled`; 0: none do */
 	bool is_blocked;     /* the pipe did not take what waits */
 	uint64_t blocked_at; /* since when; CLOCK_NEVER: it is not so */
 	bool is_failing;     /* not for lack of room: epoll will not tell when it does */
@@ -53,8 +54,9 @@ struct tap {
 
 /*
  * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the
- * answer is false. A chunk in hand whose connection is no more is ended, and its seal must be there. pipe_fd and seals,
- * one for each slot, stay the caller's.
+ * answer is false. A chunk in hand whose connection is no more is ended, and its seal must be there. What the predecessor
+ * left behind the batch, perhaps of clients that this worker never has, is wiped as soon as no chunk is in hand. pipe_fd
+ * and seals, one for each slot, stay the caller's.
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals);
 

@@ -245,8 +245,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 	if (part_memory.base == NULL)
 		set_up();
 	budget = budget_memory.base;
-	budget->total_bytes = 4 * RING_BYTES;
-	budget->workers = 1;
+	budget_init(budget, 4 * RING_BYTES, 1);
+	budget_expect(budget, 0, SLOTS, RING_BYTES);
 	fill_part(part_memory.base);
 	spoil(part_memory.base, &from);
 	restore(part_memory.base);

@@ -12,7 +12,16 @@
 #include "common/diag.h"
 #include "hostile.h"
 
-enum { TIMES = 5000, FLOOD_MSECS = 1000, PATIENCE_MSECS = 10000, LINES = 3000 };
+enum {
+	TIMES = 5000,
+	FLOOD_MSECS = 1000,
+	PATIENCE_MSECS = 10000,
+	LINES = 3000,
+	KEPT_MAX = 1000,
+	WAIT_MSECS = 200,
+	HOARD = 80,
+	HOLD_MSECS = 110, /* a little longer than the master waits before it sends one again */
+};
 
 static void tell(const struct seat *seat, const struct channel_message *message)
 {
@@ -138,6 +147,46 @@ static void deaf(const struct seat *seat, uint32_t slot)
 		(void)poll(NULL, 0, -1);
 }
 
+/* That it has refused its client, which the master is to send again at once. */
+static void refuse(const struct seat *seat, uint32_t slot)
+{
+	tell(seat, &(struct channel_message){ .type = CHANNEL_REFUSED, .count = 1, .slots = { slot } });
+	tell(seat, &(struct channel_message){ .type = CHANNEL_DONE });
+}
+
+/* Has its client's descriptor sent again and again, keeps all of them, and says how many. */
+static void gather(const struct seat *seat, uint32_t slot)
+{
+	uint64_t until = clock_msecs() + PATIENCE_MSECS;
+	struct channel_message message;
+	char line[48];
+	int kept = 0, lost = 0, fd = -1;
+
+	while (lost == 0 && kept < KEPT_MAX && !clock_reached(until)) {
+		refuse(seat, slot);
+		(void)poll(&(struct pollfd){ .fd = seat->channel_fd, .events = POLLIN }, 1, WAIT_MSECS);
+		while (channel_receive(seat->channel_fd, &message, &fd) == CHANNEL_MESSAGE) {
+			kept += fd >= 0;
+			lost += fd < 0;
+		}
+	}
+	snprintf(line, sizeof(line), "%d descriptors kept", kept);
+	say_word(seat, line);
+	_exit(1);
+}
+
+/* Leaves its client's descriptor on the way to it, as often as the channel has room for that. */
+static void hoard(const struct seat *seat, uint32_t slot)
+{
+	for (int i = 0; i < HOARD; i++) {
+		refuse(seat, slot);
+		(void)poll(NULL, 0, HOLD_MSECS);
+	}
+	say_word(seat, "hoarding");
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
 /* Lines in the names of others, and such as would do something to a terminal. */
 static void forge(const struct seat *seat, uint32_t slot)
 {
@@ -162,10 +211,18 @@ static void chatter(const struct seat *seat, uint32_t slot)
 }
 
 const struct deed channel_deeds[] = {
-	{ "flood-ready", flood_ready },   { "flood-refused", flood_refused },
-	{ "any-slots", any_slots },       { "give-up", give_up_client },
-	{ "no-message", nonsense },       { "forge-line", forge },
-	{ "chatter", chatter },           { "hang-up", hang_up },
-	{ "keep-client", keep_client },   { "deaf", deaf },
-	{ "pretend", pretend_forbidden }, { NULL, NULL },
+	{ "flood-ready", flood_ready },
+	{ "flood-refused", flood_refused },
+	{ "any-slots", any_slots },
+	{ "give-up", give_up_client },
+	{ "no-message", nonsense },
+	{ "forge-line", forge },
+	{ "chatter", chatter },
+	{ "hang-up", hang_up },
+	{ "keep-client", keep_client },
+	{ "deaf", deaf },
+	{ "pretend", pretend_forbidden },
+	{ "gather", gather },
+	{ "hoard", hoard },
+	{ NULL, NULL },
 };

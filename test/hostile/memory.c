@@ -1,5 +1,6 @@
 /* Writing into all the memory that a worker shares with others, and where it cannot. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,15 @@
 #include "common/commit.h"
 #include "hostile.h"
 
-enum { PAGE_BYTES = 4096, ROUNDS = 2000, RINGS = 8, LENT_BLOCKS = 64 };
+enum {
+	PAGE_BYTES = 4096,
+	ROUNDS = 2000,
+	RINGS = 8,
+	LENT_BLOCKS = 64,
+	IDLE_MSECS = 5000, /* the timeout that the test gives */
+	CLAIM_MSECS = 400, /* less than three of the master's looks */
+	TRUTH_MSECS = 300, /* and more than one */
+};
 
 #define BACKLOG_BYTES (UINT64_C(64) << 20) /* more than any ring has room for */
 
@@ -226,6 +235,17 @@ static void stick_untouched(const struct seat *seat, uint32_t index)
 	put_in_hand(seat, index);
 }
 
+/* That its client's echo last moved at the end of all time, so that when it is due comes round to the beginning. */
+static void wrap_timer(const struct seat *seat, uint32_t index)
+{
+	struct slot *slot = &part_of(seat)->slots[index];
+
+	commit(&slot->moved_at, UINT64_MAX - 2 - IDLE_MSECS);
+	commit(&slot->heard_at, 0);
+	commit(&slot->acked, committed(&slot->sent));
+	_exit(1);
+}
+
 /* That its client's echo fills a buffer in which nothing was ever written. */
 static void phantom(const struct seat *seat, uint32_t index)
 {
@@ -270,7 +290,7 @@ static void lend_ahead(const struct seat *seat, uint32_t slot)
 static void hog(const struct seat *seat, uint32_t slot)
 {
 	struct part *part = part_of(seat);
-	uint64_t total = budget_of(seat)->total_bytes;
+	uint64_t total = budget_of(seat)->plan.total_bytes;
 
 	(void)slot;
 	commit(&budget_of(seat)->accounts[seat->number].held, total);
@@ -283,6 +303,20 @@ static void claim(const struct seat *seat, uint32_t slot)
 {
 	(void)slot;
 	commit(&budget_of(seat)->accounts[seat->number].held, UINT64_C(1) << 62);
+}
+
+/* The same, but for an instant now and then at which it says what is so. */
+static void claim_at_times(const struct seat *seat, uint32_t slot)
+{
+	_Atomic uint64_t *account = &budget_of(seat)->accounts[seat->number].held;
+
+	(void)slot;
+	for (;;) {
+		commit(account, budget_of(seat)->plan.total_bytes);
+		(void)poll(NULL, 0, CLAIM_MSECS);
+		commit(account, 0);
+		(void)poll(NULL, 0, TRUTH_MSECS);
+	}
 }
 
 /* Takes memory that it has not claimed, until it is stopped: all buffers of all clients it could have. */
@@ -321,6 +355,8 @@ const struct deed memory_deeds[] = {
 	{ "wrap-batch", wrap_batch },
 	{ "spoil-unused", spoil_unused },
 	{ "hog", hog },
+	{ "claim-at-times", claim_at_times },
+	{ "wrap-timer", wrap_timer },
 	{ "stick-unused", stick_unused },
 	{ "stick-ended", stick_ended },
 	{ "stick-untouched", stick_untouched },

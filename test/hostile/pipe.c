@@ -12,7 +12,7 @@
 #include "common/diag.h"
 #include "hostile.h"
 
-enum { TIMES = 2000, FLOOD_MSECS = 1000 };
+enum { TIMES = 2000, FLOOD_MSECS = 1000, FAR_BYTES = 1 << 20 };
 
 static uint8_t bytes[RECORD_BLOCK_BYTES];
 
@@ -209,7 +209,31 @@ static void forge_unsent(const struct seat *seat, uint32_t slot)
 	_exit(1);
 }
 
+/* Speaks for clients that it never had, and tells its own what they have sent, by what is left of them in its memory. */
+static void recall(const struct seat *seat, uint32_t slot)
+{
+	static const char words[] = "forged words";
+	struct part *part = part_of(seat);
+	const uint8_t *end = (uint8_t *)part + part->plan.rings_at - sizeof(struct record);
+	struct record record, own = record_of_client(seat, slot, 0);
+
+	for (const uint8_t *at = (uint8_t *)part->slots; at <= end; at++) {
+		memcpy(&record, at, sizeof(record));
+		if (record.mark != RECORD_MARK || record.type != RECORD_DATA || record.seal == own.seal)
+			continue;
+		(void)!send(client_fd(), at + sizeof(record), record.length, MSG_NOSIGNAL);
+		record.offset += FAR_BYTES;
+		record.length = sizeof(words);
+		record.padding = RECORD_TAIL_BYTES;
+		record.dropped = 0;
+		memcpy(bytes + sizeof(record), words, sizeof(words));
+		put_record(seat, &record);
+	}
+	(void)!send(client_fd(), "all", 3, MSG_NOSIGNAL);
+}
+
 const struct deed pipe_deeds[] = {
+	{ "recall", recall },
 	{ "garbage", garbage },
 	{ "marks", marks },
 	{ "flood", flood },

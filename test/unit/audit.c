@@ -14,7 +14,7 @@
 #include "options.h"
 #include "unit.h"
 
-enum { CLIENTS = 1000, LOOKS = 3, MANY_LOOKS = 8 };
+enum { CLIENTS = 1000, LOOKS = 3, MANY_LOOKS = 32 };
 
 #define RING_BYTES (UINT64_C(64) << 10)
 #define MIB        (UINT64_C(1) << 20)
@@ -43,6 +43,12 @@ static void set_up(void)
 	diag_through(swallow, NULL);
 }
 
+static void expect(uint32_t clients)
+{
+	master.workers[0].clients = clients;
+	budget_expect(master.budget_memory.base, 0, clients, RING_BYTES);
+}
+
 /* A worker with so many connections begins, with an account of its own making and so many pages of each of their rings. */
 static void begin(enum when_full when_full, uint64_t total, uint32_t clients, uint64_t said, uint64_t pages)
 {
@@ -57,23 +63,41 @@ static void begin(enum when_full when_full, uint64_t total, uint32_t clients, ui
 			slot_ring(part, &part->slots[i]).bytes[at] = 1;
 	}
 	options.when_full = when_full;
-	budget->total_bytes = total;
-	budget->workers = 1;
+	budget_init(budget, total, 1);
 	budget_set(budget, 0, said);
-	master.workers[0].clients = clients;
+	expect(clients);
 	*process = (struct process){ .pid = fork(), .ready = true };
 	CHECK(process->pid >= 0);
 	while (process->pid == 0)
 		pause();
 }
 
+/* Between two looks the worker may say something else. */
+static void say_nothing(int look)
+{
+	(void)look;
+}
+
+/* At each third look it says what is so, which is nothing. */
+static void lie_at_times(int look)
+{
+	budget_set(master.budget_memory.base, 0, look % 3 == 0 ? 0 : UINT64_MAX);
+}
+
+/* As a worker may be that is in the middle of something. */
+static void err_at_times(int look)
+{
+	budget_set(master.budget_memory.base, 0, look % 4 == 0 ? UINT64_MAX : 0);
+}
+
 /* At which look it was killed; 0: at none. */
-static int killed_at(void)
+static int killed_with(void (*say)(int look))
 {
 	struct process *process = &master.ledger->children[0].process;
 	int at = 0;
 
 	for (int look = 1; look <= MANY_LOOKS && at == 0; look++) {
+		say(look);
 		master.audit_at = 0;
 		audit_advance(&master);
 		at = process->ready ? 0 : look;
@@ -82,6 +106,11 @@ static int killed_at(void)
 		kill(process->pid, SIGKILL);
 	CHECK(waitpid(process->pid, NULL, 0) == process->pid);
 	return at;
+}
+
+static int killed_at(void)
+{
+	return killed_with(say_nothing);
 }
 
 static void check_honest(void)
@@ -93,6 +122,8 @@ static void check_honest(void)
 	/* A page for each, though there is less in all. */
 	begin(WHEN_FULL_PAUSE, RING_BYTES, CLIENTS, RING_BYTES + CLIENTS * page, 1);
 	CHECK(killed_at() == 0);
+	begin(WHEN_FULL_DROP, 64 * MIB, 1, 0, 0);
+	CHECK(killed_with(err_at_times) == 0);
 	/* Booked for what is to be received, and not used. */
 	begin(WHEN_FULL_PAUSE, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, 0);
 	CHECK(killed_at() == 0);
@@ -106,9 +137,11 @@ static void check_lies(void)
 	CHECK(killed_at() == LOOKS);
 	begin(WHEN_FULL_PAUSE, 64 * MIB, 1, UINT64_MAX, 1);
 	CHECK(killed_at() == LOOKS);
+	begin(WHEN_FULL_DROP, 64 * MIB, 1, 0, 0);
+	CHECK(killed_with(lie_at_times) == 4);
 	/* Written down and had, but by no connection. */
 	begin(WHEN_FULL_DROP, 64 * MIB, CLIENTS, CLIENTS * RING_BYTES, RING_BYTES / page);
-	master.workers[0].clients = 1;
+	expect(1);
 	CHECK(killed_at() == 1);
 }
 
