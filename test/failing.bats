@@ -42,7 +42,7 @@ logger lseek EINVAL ENOMEM
 relay writev ENOMEM EINTR
 relay splice ENOMEM EINTR EAGAIN ENOSPC
 relay ioctl ENOMEM EINTR
-successor newfstatat ENOMEM EIO
+successor %%stat ENOMEM EIO
 successor lseek ENOMEM
 successor fcntl ENOMEM
 '
@@ -58,7 +58,7 @@ IMPORTANT=(
 	"adopter ioctl ENOMEM once" "adopter epoll_ctl ENOSPC once" "adopter epoll_ctl ENOMEM lasting"
 	"logger writev ENOMEM once" "logger writev ENOMEM lasting" "logger lseek EINVAL once"
 	"logger writev ENOSPC lasting" "logger writev EDQUOT once" "relay splice ENOSPC lasting"
-	"relay splice ENOMEM lasting" "relay ioctl ENOMEM once" "successor newfstatat ENOMEM once"
+	"relay splice ENOMEM lasting" "relay ioctl ENOMEM once" "successor %%stat ENOMEM once"
 	"master accept4 ECONNABORTED lasting" "worker epoll_wait EINVAL once" "logger read ENOMEM once"
 	"logger writev EINTR once" "relay splice EAGAIN once"
 )
@@ -132,7 +132,8 @@ call_fails() {
 	[ "$form" = lasting ] || inject+=:when=1
 	case $who in
 	# What the master forks next is traced, too.
-	adopter | successor) attach "$PROCESS" -f -e "trace=$call" -e "inject=$inject" ;;
+	adopter) attach "$PROCESS" -f -e "trace=$call" -e "inject=$inject" ;;
+	successor) attach "$PROCESS" -f -P "$(realpath "$LOG")" -e "trace=$call" -e "inject=$inject" ;;
 	*) attach "$PROCESS" -e "trace=$call" -e "inject=$inject" ;;
 	esac
 	case $who in

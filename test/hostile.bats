@@ -221,6 +221,11 @@ begins_with() {
 	is_exact late
 }
 
+# has_at_least BYTES FILE
+has_at_least() {
+	[ "$(stat -c %s "$2")" -ge "$1" ]
+}
+
 # Of a dead worker's clients its successor may have none.
 @test "what a dead worker's clients have sent, and their seals, are not left to its successor" {
 	# shellcheck disable=SC2034 # for start_echod
@@ -228,7 +233,8 @@ begins_with() {
 
 	through env ECHOD_HOSTILE=recall
 	start_echod --workers=1
-	"$CLIENT" stream -n 4 -b 30000 -c 4096 -m "$TMP/gone.sent" "127.0.0.1:$PORT"
+	"$CLIENT" stream -n 4 -b 30000 -c 4096 "127.0.0.1:$PORT"
+	wait_until has_at_least 120000 "$LOG" # nothing of that is left to be put into the pipe
 	kill -KILL "$(processes echod-worker)"
 	wait_until has_ended
 	open_client told nc -N 127.0.0.1 "$PORT"
@@ -372,9 +378,9 @@ line_of() {
 	open_client told nc -N 127.0.0.1 "$PORT"
 	tell
 	wait_until has_ended
-	[ "$(sed -n 's/.*: \([0-9]*\) descriptors kept$/\1/p' "$ERR")" -le 30 ]
+	[ "$(sed -n 's/.*: \([0-9]*\) descriptors kept, one lost$/\1/p' "$ERR")" -le 30 ]
 	# What it has said comes before what is said of its end.
-	[ "$(line_of 'echod: worker [01]: [0-9]* descriptors kept')" -lt "$(line_of 'echod: worker [01]: exited .*')" ]
+	[ "$(line_of 'echod: worker [01]: [0-9]* descriptors kept, one lost')" -lt "$(line_of 'echod: worker [01]: exited .*')" ]
 	others_are_served -n 25
 	await_client told
 	stop_echod
@@ -407,6 +413,31 @@ is_anybody_served() {
 	wait_until reported 'echod: worker [01]: [0-9]* of its messages left out'
 	all_is_well
 	[ "$(grep -c 'worker [01]: chatter$' "$ERR")" -lt 2000 ]
+}
+
+says_chatter() {
+	grep -q '^echod: worker [01]: chatter$' "$LOG"
+}
+
+# Where standard error is where the log goes, which stands in the middle of a line.
+@test "a worker that says something cannot have what a client sends look like somebody else's line" {
+	# shellcheck disable=SC2034 # for start_echod
+	local ECHOD=$HOSTILE_ECHOD WALLED=1
+
+	# shellcheck disable=SC2016 # for the other shell to expand
+	through sh -c 'ECHOD_HOSTILE=chatter exec "$@" 2>&1' sh
+	start_silent_echod --workers=1 --output=escaped
+	open_client told nc -N 127.0.0.1 "$PORT"
+	feed told 'misbehave '
+	wait_until grep -q ': misbehave $' "$LOG"
+	feed told 'now'
+	wait_until says_chatter
+	feed told $'\n10.0.0.1:99: not mine\n'
+	wait_until got told $'misbehave now\n10.0.0.1:99: not mine\n'
+	await_client told
+	stop_echod
+	grep -q '^127.0.0.1:[0-9]*: 10.0.0.1:99: not mine$' "$LOG"
+	run ! grep -vE '^(127\.0\.0\.1:[0-9]*[:*] |echod: )' "$LOG"
 }
 
 @test "lines in the names of others are left out" {

@@ -240,17 +240,20 @@ asked_and_told() {
 	[ "$(grep -v '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
 }
 
-@test "a logger that is stopped: what a worker has to say of a client is written straight, too" {
+@test "a logger that is stopped: what a worker has to say and finds no room is left out, and that is told" {
 	local logger
 
 	start_together --workers=1 --output=escaped --buffer=64K --when-log-stalls=drop
 	logger=$(processes echod-logger)
 	kill -STOP "$logger"
 	wait_until has_stopped "$logger"
-	open_client stuck "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
-	wait_until reported 'echod: 127.0.0.1:[0-9]*: echo buffer full, dropping'
+	open_client first "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
+	wait_until asked_and_told # the last page of the pipe is full then, too
+	open_client second "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
+	wait_until reported 'echod: worker 0: [1-9] of its messages left out'
 	kill -CONT "$logger"
-	await_client stuck
+	await_client first
+	await_client second
 	stop_echod
 }
 

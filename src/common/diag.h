@@ -36,9 +36,6 @@ void diag_errno_seldom(uint64_t *next_at, const char *format, ...) __attribute__
 /* Takes over a line with its newline, to be shown by other means; false: it cannot, and stderr is to have it. */
 typedef bool diag_route(const void *context, const char *line, size_t length);
 
-/* Writes a line with its newline as it is to stderr itself, whatever the route, or loses it. */
-void diag_straight(const char *line, size_t length);
-
 /*
  * From now on each message of this process is offered to the route first, with this context; NULL: none is, as at
  * first. A fork inherits it.

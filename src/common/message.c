@@ -77,10 +77,10 @@ static bool try_again(struct way *way, uint64_t until)
 }
 
 /* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
-static bool write_patiently(int pipe_fd, const uint8_t *bytes, size_t count)
+static bool write_whole(int pipe_fd, const uint8_t *bytes, size_t count, enum message_wait wait)
 {
 	static struct way way;
-	uint64_t until = patience(&way);
+	uint64_t until = wait == MESSAGE_WAITS ? patience(&way) : 0;
 
 	way.fd = pipe_fd;
 	while (write(pipe_fd, bytes, count) < 0) {
@@ -108,7 +108,7 @@ bool message_tell(int channel_fd, uint64_t about, const char *line, size_t lengt
 }
 
 bool message_send(int pipe_fd, const struct record *origin, const struct options *options, const char *line,
-		  size_t length)
+		  size_t length, enum message_wait wait)
 {
 	uint8_t bytes[sizeof(struct record) + RECORD_MESSAGE_MAX_BYTES + RECORD_TAIL_BYTES];
 	struct record record = {
@@ -126,5 +126,5 @@ bool message_send(int pipe_fd, const struct record *origin, const struct options
 	memcpy(bytes, &record, sizeof(record));
 	memcpy(bytes + sizeof(record), line, length);
 	record_complete(bytes);
-	return write_patiently(pipe_fd, bytes, record_bytes(&record));
+	return write_whole(pipe_fd, bytes, record_bytes(&record), wait);
 }

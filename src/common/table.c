@@ -89,7 +89,8 @@ static uint64_t blocks_needed(const struct batch *batch)
 	uint64_t flushed = committed(&batch->flushed);
 	uint64_t blocks;
 
-	if (flushed > filled || filled - flushed > BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
+	if (flushed % RECORD_BLOCK_BYTES != 0 || flushed > filled ||
+	    filled - flushed > BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
 		return 0;
 	blocks = (filled - flushed + RECORD_BLOCK_BYTES - 1) / RECORD_BLOCK_BYTES;
 	return committed(&batch->in_hand.slot) == PART_NOBODY ? blocks : blocks + CHUNK_BLOCKS + 1;

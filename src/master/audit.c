@@ -20,7 +20,7 @@ enum {
 
 /* What a worker may have, in bytes. */
 struct bounds {
-	/* How far account and memory may be apart: a chunk is written down before it is written, a buffer after it was given back. */
+	/* How far account and memory may be apart: a chunk is written down before, a buffer given back after it is so. */
 	uint64_t apart;
 	uint64_t reserved; /* what may be written down besides, and never written */
 	uint64_t most;     /* for its buffers, in all */

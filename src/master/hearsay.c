@@ -8,6 +8,7 @@
 #include "common/diag.h"
 #include "common/message.h"
 #include "master/calls.h"
+#include "master/herald.h"
 
 enum {
 	LINE_MSECS = 10, /* what a line costs */
@@ -87,12 +88,21 @@ static bool is_its_own(const struct pool_worker *worker, uint32_t number,
 	return message_is_sound(RECORD_OF_WORKERS + number, NULL, message->text, message->count);
 }
 
+/* Says a line; false if it belongs into the log, where the worker has found no room for it, and there still is none. */
+static bool say(const struct master *master, const char *line, size_t length)
+{
+	size_t head = strlen(DIAG_PREFIX);
+
+	if (master->options->messages_in_log)
+		return herald_send(master, line, length, MESSAGE_AT_ONCE);
+	diag("%.*s", (int)(length - head - 1), line + head);
+	return true;
+}
+
 void hearsay_text(struct master *master, uint32_t number, const struct channel_message *message)
 {
-	/* Where it belongs into the log it was not taken there, or else the worker would not tell it. */
-	if (is_its_own(&master->workers[number], number, message) && takes_line(master, number))
-		diag_straight(message->text, message->count);
-	else
+	if (!is_its_own(&master->workers[number], number, message) || !takes_line(master, number) ||
+	    !say(master, message->text, message->count))
 		leave_out(master, number);
 }
 

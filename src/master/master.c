@@ -21,6 +21,7 @@
 #include "master/address_limit.h"
 #include "master/audit.h"
 #include "master/children.h"
+#include "master/herald.h"
 #include "master/monitor.h"
 #include "master/notify.h"
 #include "master/pool.h"
@@ -34,21 +35,9 @@ enum { BLIND_MSECS = 50 };
 
 /* ---- messages ---- */
 
-/*
- * What there is to say at the start comes before the log, which stands at the beginning of a line until clients are
- * served; what there is to say at the end comes after it.
- */
 static bool send_message(const void *context, const char *line, size_t length)
 {
-	const struct master *master = context;
-	const struct ledger *ledger = master->ledger;
-	struct record origin = { .slot = RECORD_OF_MASTER,
-				 .seal = record_seal(ledger->record_key, RECORD_OF_MASTER, 0, NULL) };
-
-	if ((ledger->phase != PHASE_SERVING && ledger->phase != PHASE_DRAINING) || ledger->output_gone ||
-	    !children_log(master))
-		return false;
-	return message_send(ledger->pipe_fds[1], &origin, master->options, line, length);
+	return herald_send(context, line, length, MESSAGE_WAITS);
 }
 
 /* ---- signals ---- */

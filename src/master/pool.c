@@ -58,7 +58,10 @@ static void await_turn(struct pool_worker *worker, uint32_t slot)
 	queue_add(&worker->line, slot);
 }
 
-/* Places that were never used are not looked at: that would take memory for all there may be. */
+/*
+ * Places that were never used are not looked at: that would take memory for all there may be. What others may see stays
+ * as it is (set_clients()): the master that is counting may be one that is only tried.
+ */
 static void count(struct pool_worker *worker)
 {
 	uint32_t slot = committed(&worker->part->plan.reach);
@@ -71,7 +74,7 @@ static void count(struct pool_worker *worker)
 			worker->free[worker->free_count++] = slot;
 			continue;
 		}
-		set_clients(worker, worker->clients + 1);
+		worker->clients++;
 		if (!worker->options->proxy_protocol || (worker->connections[slot].was_sent &&
 							 slot_has(&worker->part->slots[slot], SLOT_ADMITTED)))
 			count_for(worker, slot, peer_of(worker, slot));

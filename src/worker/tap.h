@@ -55,7 +55,8 @@ struct tap {
 /*
  * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the
  * answer is false. A chunk in hand whose connection is no more is ended, and its seal must be there. What the predecessor
- * left behind the batch, perhaps of clients that this worker never has, is wiped as soon as no chunk is in hand. pipe_fd
+ * left behind the batch, perhaps of clients that this worker never has, is wiped as soon as no chunk is in hand; what of
+ * it was not in the pipe yet stays as long as what this worker writes. pipe_fd
  * and seals, one for each slot, stay the caller's.
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals);

@@ -14,10 +14,7 @@
 #include "worker/timers.h"
 #include "worker/turns.h"
 
-enum {
-	LOOKS_MAX = 256,  /* at clients in a row, before others are served again */
-	JIFFY_MSECS = 10, /* the longest that the kernel may have as its unit of time: HZ=100 */
-};
+enum { LOOKS_MAX = 256 /* at clients in a row, before others are served again */ };
 
 static bool is_due(const struct clients *clients, const struct client *client, enum timeout timeout)
 {
@@ -49,7 +46,7 @@ static void note_acknowledged(const struct client *client)
 	if (acked <= committed(&slot->acked) ||
 	    getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0)
 		return;
-	moved_at = clock_msecs() - info.tcpi_last_ack_recv + JIFFY_MSECS;
+	moved_at = clock_msecs() - info.tcpi_last_ack_recv + TIMERS_JIFFY_MSECS;
 	if (moved_at > committed(&slot->moved_at))
 		commit(&slot->moved_at, moved_at);
 	commit(&slot->acked, acked);

@@ -62,21 +62,22 @@ uint64_t timers_soon(const struct clients *clients, const struct client *client,
 }
 
 /* An instant that is yet to come is no word of an honest predecessor, and its sum with a timeout may come round. */
-static void put_right(_Atomic uint64_t *instant, uint64_t now)
+static void put_right(_Atomic uint64_t *instant)
 {
-	if (committed(instant) > now)
+	uint64_t now = clock_msecs();
+
+	if (committed(instant) > now + TIMERS_JIFFY_MSECS)
 		commit(instant, now);
 }
 
 void timers_begin(struct clients *clients, const struct client *client)
 {
-	uint64_t now = clock_msecs();
-
-	put_right(&client->slot->moved_at, now);
-	put_right(&client->slot->heard_at, now);
 	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++) {
-		if (timers_msecs(clients, timeout) > 0)
-			timers_set(clients, client, timeout, timers_soon(clients, client, timeout));
+		if (timers_msecs(clients, timeout) == 0)
+			continue;
+		put_right(&client->slot->moved_at);
+		put_right(&client->slot->heard_at);
+		timers_set(clients, client, timeout, timers_soon(clients, client, timeout));
 	}
 }
 

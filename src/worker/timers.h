@@ -19,13 +19,16 @@
 #include "common/commit.h"
 #include "worker/state.h"
 
+/* The longest that the kernel may have as its unit of time: HZ=100. What it says is noted as so much later. */
+enum { TIMERS_JIFFY_MSECS = 10 };
+
 /* Makes the timers, as options say. -1 with errno (ENOMEM). */
 int timers_init(struct clients *clients);
 
 /* Frees what timers_init() took; does nothing to clients of zeros. */
 void timers_release(struct clients *clients);
 
-/* Sets the timers of a connection that was just taken over to what its slot says. */
+/* Sets the timers of a connection that was just taken over to what its slot says, if that may be so. */
 void timers_begin(struct clients *clients, const struct client *client);
 
 /* Bytes were received on a slot's connection, and are not counted yet. */

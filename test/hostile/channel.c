@@ -19,6 +19,7 @@ enum {
 	LINES = 3000,
 	KEPT_MAX = 1000,
 	WAIT_MSECS = 200,
+	GATHER_MSECS = 25000,
 	HOARD = 80,
 	HOLD_MSECS = 110, /* a little longer than the master waits before it sends one again */
 };
@@ -157,9 +158,9 @@ static void refuse(const struct seat *seat, uint32_t slot)
 /* Has its client's descriptor sent again and again, keeps all of them, and says how many. */
 static void gather(const struct seat *seat, uint32_t slot)
 {
-	uint64_t until = clock_msecs() + PATIENCE_MSECS;
+	uint64_t until = clock_msecs() + GATHER_MSECS;
 	struct channel_message message;
-	char line[48];
+	char line[64];
 	int kept = 0, lost = 0, fd = -1;
 
 	while (lost == 0 && kept < KEPT_MAX && !clock_reached(until)) {
@@ -170,7 +171,7 @@ static void gather(const struct seat *seat, uint32_t slot)
 			lost += fd < 0;
 		}
 	}
-	snprintf(line, sizeof(line), "%d descriptors kept", kept);
+	snprintf(line, sizeof(line), "%d descriptors kept, %s lost", kept, lost > 0 ? "one" : "none");
 	say_word(seat, line);
 	_exit(1);
 }
