@@ -27,7 +27,7 @@ start_hostile() {
 	through env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM"
 	echo "${RUNNER[*]}"
 	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
-	start_swarm honest -n 1 -k "${HONEST_KIB:-4000}" -w 65536
+	start_swarm honest -n 1 -k "${HONEST_KIB:-500}" -w 65536
 	open_client told nc -N 127.0.0.1 "$PORT"
 	[ "${2:-}" = --skip-empty ] || wait_until has_connections 2
 }
@@ -119,7 +119,7 @@ echoes_wait() {
 
 # Those who come then are served by its successor, too; their echo waits for them in memory that was the dead worker's.
 spoils_for_good() {
-	local name late=(a b c d e f) HONEST_KIB=2000 # its log is read whole, as theirs are
+	local name late=(a b c d e f)
 
 	case $1 in
 	stick-untouched) start_hostile "$1" --skip-empty ;;
@@ -246,7 +246,7 @@ has_at_least() {
 }
 
 @test "an instant that is yet to come, as a dead worker's client's last one, is none: the client is closed as idle" {
-	start_hostile wrap-timer --idle-timeout=5s
+	start_hostile wrap-timer --idle-timeout=3s
 	tell
 	wait_until has_ended
 	wait_until grep -q 'closed: idle' "$LOG"
@@ -395,8 +395,8 @@ is_anybody_served() {
 	# shellcheck disable=SC2034 # for start_echod
 	local ECHOD=$HOSTILE_ECHOD WALLED=1
 
-	through prlimit --nofile=60:60 env ECHOD_HOSTILE=hoard
-	start_echod --workers=2 --max-clients=10
+	through prlimit --nofile=40:40 env ECHOD_HOSTILE=hoard
+	start_echod --workers=2 --max-clients=4
 	open_client told nc -N 127.0.0.1 "$PORT"
 	tell
 	wait_until reported 'echod: worker [01]: hoarding'

@@ -20,7 +20,7 @@ enum {
 	KEPT_MAX = 1000,
 	WAIT_MSECS = 200,
 	GATHER_MSECS = 25000,
-	HOARD = 80,
+	HOARD = 45,
 	HOLD_MSECS = 110, /* a little longer than the master waits before it sends one again */
 };
 

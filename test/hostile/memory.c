@@ -17,7 +17,7 @@ enum {
 	ROUNDS = 2000,
 	RINGS = 8,
 	LENT_BLOCKS = 64,
-	IDLE_MSECS = 5000, /* the timeout that the test gives */
+	IDLE_MSECS = 3000, /* the timeout that the test gives */
 	CLAIM_MSECS = 400, /* less than three of the master's looks */
 	TRUTH_MSECS = 300, /* and more than one */
 };
