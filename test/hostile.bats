@@ -27,7 +27,7 @@ start_hostile() {
 	through env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM"
 	echo "${RUNNER[*]}"
 	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
-	start_swarm honest -n 1 -k "${HONEST_KIB:-500}" -w 65536
+	start_swarm honest -n 1 -k 500 -w 65536
 	open_client told nc -N 127.0.0.1 "$PORT"
 	[ "${2:-}" = --skip-empty ] || wait_until has_connections 2
 }
