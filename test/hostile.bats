@@ -18,15 +18,20 @@ no_crash_report() {
 	! grep -E "logger: (${LOGGER_ENDS:-killed|exited})|AddressSanitizer|LeakSanitizer|runtime error" "$ERR"
 }
 
-# start_hostile DEED OPTION...: a server with two workers, and one client of each: `honest`, which streams for as long
-# as the test lasts, and `told`, whose worker will do the deed when it is told to.
-start_hostile() {
+# start_doer DEED OPTION...: a server of which the worker of `told`, a client, will do the deed when it is told to.
+start_doer() {
 	# shellcheck disable=SC2034 # for start_echod
 	local ECHOD=$HOSTILE_ECHOD WALLED=1
 
-	through env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM"
+	through "${RUNNER[@]}" env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM"
 	echo "${RUNNER[*]}"
-	start_echod --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
+	start_echod "${@:2}"
+}
+
+# start_hostile DEED OPTION...: the same with two workers, one of which has `told`, and the other `honest`, which streams
+# for as long as the test lasts.
+start_hostile() {
+	start_doer "$1" --workers=2 --buffer-total=16M --max-clients=200 --output=hex "${@:2}"
 	start_swarm honest -n 1 -k 500 -w 65536
 	open_client told nc -N 127.0.0.1 "$PORT"
 	[ "${2:-}" = --skip-empty ] || wait_until has_connections 2
@@ -170,12 +175,8 @@ begins_with() {
 }
 
 @test "memory: who comes before the successor does, into a place that is free again, is served" {
-	# shellcheck disable=SC2034 # for start_echod
-	local ECHOD=$HOSTILE_ECHOD WALLED=1
-
 	needs_tracing
-	through env ECHOD_HOSTILE=spoil-free
-	start_echod --workers=1 --no-sandbox
+	start_doer spoil-free --workers=1 --no-sandbox
 	others_are_served -n 4
 	open_client told nc -N 127.0.0.1 "$PORT"
 	wait_until status_is 1 workers clients
@@ -228,11 +229,7 @@ has_at_least() {
 
 # Of a dead worker's clients its successor may have none.
 @test "what a dead worker's clients have sent, and their seals, are not left to its successor" {
-	# shellcheck disable=SC2034 # for start_echod
-	local ECHOD=$HOSTILE_ECHOD WALLED=1
-
-	through env ECHOD_HOSTILE=recall
-	start_echod --workers=1
+	start_doer recall --workers=1
 	"$CLIENT" stream -n 4 -b 30000 -c 4096 "127.0.0.1:$PORT"
 	wait_until has_at_least 120000 "$LOG" # nothing of that is left to be put into the pipe
 	kill -KILL "$(processes echod-worker)"
@@ -370,11 +367,7 @@ line_of() {
 
 # A worker may have ten clients.
 @test "a worker can keep few more descriptors than it may have clients, and what it says of that is told first" {
-	# shellcheck disable=SC2034 # for start_echod
-	local ECHOD=$HOSTILE_ECHOD WALLED=1
-
-	through env ECHOD_HOSTILE=gather
-	start_echod --workers=2 --max-clients=20
+	start_doer gather --workers=2 --max-clients=20
 	open_client told nc -N 127.0.0.1 "$PORT"
 	tell
 	wait_until has_ended
@@ -392,11 +385,8 @@ is_anybody_served() {
 
 # The system counts descriptors on their way to any process of a user against the sender's limit.
 @test "descriptors that a worker leaves on their way to it do not keep the master from sending any to others" {
-	# shellcheck disable=SC2034 # for start_echod
-	local ECHOD=$HOSTILE_ECHOD WALLED=1
-
-	through prlimit --nofile=40:40 env ECHOD_HOSTILE=hoard
-	start_echod --workers=2 --max-clients=4
+	through prlimit --nofile=40:40
+	start_doer hoard --workers=2 --max-clients=4
 	open_client told nc -N 127.0.0.1 "$PORT"
 	tell
 	wait_until reported 'echod: worker [01]: hoarding'

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "common/number.h"
+
 size_t budget_bytes(uint32_t workers)
 {
 	return sizeof(struct budget) + workers * sizeof(struct budget_account);
@@ -18,24 +20,17 @@ int budget_protect(const struct memory *memory, uint32_t worker)
 	return next == memory->bytes ? 0 : memory_protect(memory, next, memory->bytes - next);
 }
 
-static uint64_t lesser(uint64_t one, uint64_t other)
-{
-	return one < other ? one : other;
-}
-
 void budget_init(struct budget *budget, uint64_t total_bytes, uint32_t workers)
 {
 	budget->plan.total_bytes = total_bytes;
-	budget->plan.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	budget->plan.workers = workers;
 }
 
 void budget_expect(struct budget *budget, uint32_t worker, uint64_t clients, uint64_t buffer_bytes)
 {
-	const struct budget_plan *plan = &budget->plan;
-	uint64_t buffers = lesser(clients * buffer_bytes, plan->total_bytes);
+	uint64_t buffers = number_lesser(clients * buffer_bytes, budget->plan.total_bytes);
 
-	atomic_store(&budget->plan.most[worker], buffers + clients * plan->page_bytes);
+	atomic_store(&budget->plan.most[worker], buffers + clients * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
 uint64_t budget_most(const struct budget *budget, uint32_t worker)
@@ -50,8 +45,8 @@ uint64_t budget_said(const struct budget *budget, uint32_t worker)
 
 uint64_t budget_held(const struct budget *budget, uint32_t worker)
 {
-	return lesser(budget_said(budget, worker),
-		      lesser(budget_most(budget, worker), budget->plan.total_bytes));
+	return number_lesser(budget_said(budget, worker),
+			     number_lesser(budget_most(budget, worker), budget->plan.total_bytes));
 }
 
 static uint64_t held_by_all(const struct budget *budget)

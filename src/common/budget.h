@@ -25,10 +25,9 @@ struct budget_account {
 
 struct budget_plan {
 	uint64_t total_bytes;
-	uint64_t page_bytes;
 	uint32_t workers; /* accounts */
-	_Atomic uint64_t
-		most[OPTIONS_WORKERS_MAX]; /* what each may have taken, by the number of its clients */
+	/* What each may have taken, by the number of its clients. */
+	_Atomic uint64_t most[OPTIONS_WORKERS_MAX];
 };
 
 struct budget {

@@ -50,26 +50,23 @@ bool message_is_sound(uint32_t slot, const struct address *peer, const char *lin
 	return true;
 }
 
-/* A way that messages go. */
-struct way {
-	int fd;
-	bool in_vain; /* the last one has waited in vain: while nothing moves one wait is enough */
-};
-
-/* Until when a message waits for room. */
-static uint64_t patience(const struct way *way)
+/*
+ * Until when a message waits for room. Each way that messages go keeps whether the last one has waited there in vain:
+ * while nothing moves one wait is enough.
+ */
+static uint64_t patience(bool in_vain)
 {
-	return clock_msecs() + (way->in_vain ? 0 : PATIENCE_MSECS);
+	return clock_msecs() + (in_vain ? 0 : PATIENCE_MSECS);
 }
 
 /* After a call that failed for want of room: waits for some, and has it tried again. False if it has waited enough. */
-static bool try_again(struct way *way, uint64_t until)
+static bool try_again(int fd, uint64_t until, bool *in_vain)
 {
-	struct pollfd room = { .fd = way->fd, .events = POLLOUT };
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
 	uint64_t now = clock_msecs();
 
 	if (errno != EINTR && (errno != EAGAIN || now >= until)) {
-		way->in_vain = errno == EAGAIN;
+		*in_vain = errno == EAGAIN;
 		return false;
 	}
 	(void)poll(&room, 1, now < until ? (int)(until - now) : 0);
@@ -79,31 +76,29 @@ static bool try_again(struct way *way, uint64_t until)
 /* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
 static bool write_whole(int pipe_fd, const uint8_t *bytes, size_t count, enum message_wait wait)
 {
-	static struct way way;
-	uint64_t until = wait == MESSAGE_WAITS ? patience(&way) : 0;
+	static bool in_vain;
+	uint64_t until = wait == MESSAGE_WAITS ? patience(in_vain) : 0;
 
-	way.fd = pipe_fd;
 	while (write(pipe_fd, bytes, count) < 0) {
-		if (!try_again(&way, until))
+		if (!try_again(pipe_fd, until, &in_vain))
 			return false;
 	}
-	way.in_vain = false;
+	in_vain = false;
 	return true;
 }
 
 bool message_tell(int channel_fd, uint64_t about, const char *line, size_t length)
 {
 	struct channel_message message = { .type = CHANNEL_TEXT, .count = (uint32_t)length, .about = about };
-	static struct way way;
-	uint64_t until = patience(&way);
+	static bool in_vain;
+	uint64_t until = patience(in_vain);
 
-	way.fd = channel_fd;
 	memcpy(message.text, line, length);
 	while (channel_send(channel_fd, &message, -1) != 0) {
-		if (!try_again(&way, until))
+		if (!try_again(channel_fd, until, &in_vain))
 			return false;
 	}
-	way.in_vain = false;
+	in_vain = false;
 	return true;
 }
 

@@ -1,7 +1,6 @@
 /* The workers' accounts against the system's; run by the master. See audit.h. */
 #include "master/audit.h"
 
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +35,7 @@ static struct bounds bounds_of(const struct master *master, uint32_t number)
 		.apart = plan->rings_at + plan->ring_stride + 2 * CHUNK_BYTES,
 		/* Room for what is to be received is had before, and not used if the echo goes straight out. */
 		.reserved = master->options->when_full == WHEN_FULL_PAUSE
-				    ? clients * (CHUNK_BYTES + budget->plan.page_bytes)
+				    ? clients * (CHUNK_BYTES + (uint64_t)sysconf(_SC_PAGESIZE))
 				    : 0,
 		.most = budget_most(budget, number),
 	};
@@ -68,7 +67,7 @@ static void look_at(struct master *master, uint32_t number)
 	diag("worker %u: it has %ju bytes of memory and says %ju, of at most %ju, killing it", number,
 	     (uintmax_t)had, (uintmax_t)said, (uintmax_t)bounds.most);
 	child->process.ready = false;
-	kill(child->process.pid, SIGKILL);
+	process_kill(&child->process);
 }
 
 uint64_t audit_next(const struct master *master)

@@ -205,19 +205,13 @@ static void hang_up(struct process *process)
 	process->ready = false;
 }
 
-static void end_at_once(const struct process *process)
-{
-	if (process->pid != 0)
-		kill(process->pid, SIGKILL); /* too late for one that has ended by itself */
-}
-
 static void heed(struct master *master, uint32_t number, const struct channel_message *message)
 {
 	struct process *process = &master->ledger->children[number].process;
 	bool is_worker = number < master->ledger->workers;
 
 	if (process->forbidden) /* then it ends, and says nothing more */
-		end_at_once(process);
+		process_kill(process);
 	else if (message->type == CHANNEL_READY)
 		process->ready = true;
 	else if (message->type == CHANNEL_DONE && is_worker)
@@ -247,12 +241,12 @@ void children_hear(struct master *master, uint32_t number)
 		case CHANNEL_EMPTY:
 			return;
 		case CHANNEL_FAILED:
-			end_at_once(process); /* its successor may talk sense */
+			process_kill(process); /* its successor may talk sense */
 			return;
 		case CHANNEL_CLOSED:
 			hang_up(process);
 			/* It comes to its end, or pretends to: SIGCHLD tells the rest. */
-			end_at_once(process);
+			process_kill(process);
 			return;
 		}
 	}
@@ -340,9 +334,7 @@ void children_replace(struct child *child)
 {
 	child->process.ready = false;
 	child->process.expected = true;
-	/* Its only failure, that there is no such process, cannot be: nobody else reaps it. */
-	if (child->process.pid != 0)
-		kill(child->process.pid, SIGKILL);
+	process_kill(&child->process);
 }
 
 void children_end(struct master *master)

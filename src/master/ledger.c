@@ -1,6 +1,7 @@
 /* The master's memory. See ledger.h. */
 #include "master/ledger.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "common/budget.h"
@@ -35,6 +36,12 @@ bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)
 		return false;
 	ours = ledger_sizes(ledger, desk_bytes);
 	return ours.ledger == bytes && memcmp(&ours, &ledger->sizes, sizeof(ours)) == 0;
+}
+
+void process_kill(const struct process *process)
+{
+	if (process->pid != 0)
+		(void)kill(process->pid, SIGKILL);
 }
 
 struct child *ledger_logger(struct ledger *ledger)

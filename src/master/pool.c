@@ -2,7 +2,6 @@
 #include "master/pool.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -306,8 +305,8 @@ static bool hand_over(struct pool_worker *worker, uint32_t index)
 	 * Full: wait for room. Gone, or it listens no more: its successor gets it. Anything else passes with time, like
 	 * ETOOMANYREFS.
 	 */
-	if (errno == EPIPE && process->pid != 0)
-		kill(process->pid, SIGKILL);
+	if (errno == EPIPE)
+		process_kill(process);
 	if (errno != EAGAIN)
 		process->resume_at = clock_msecs() + HOLD_MSECS;
 	return false;

@@ -2,7 +2,6 @@
 #include "master/shutdown.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -93,9 +92,8 @@ static void tell_to_drain(struct child *child, uint64_t deadline_at)
 	/* While its channel is full it has connections to adopt first. */
 	if (channel_send(process->channel_fd, &message, -1) == 0)
 		process->orders = ORDERS_NONE;
-	else if (errno == EPIPE &&
-		 process->pid != 0) /* it has died, or listens no more: its successor does */
-		kill(process->pid, SIGKILL);
+	else if (errno == EPIPE) /* it has died, or listens no more: its successor does */
+		process_kill(process);
 }
 
 /* Without connections a worker is dismissed: end-of-file on its channel. True if it has gone for good. */

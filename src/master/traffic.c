@@ -7,11 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/commit.h"
-
-static uint64_t at_most(uint64_t value, uint64_t limit)
-{
-	return value < limit ? value : limit;
-}
+#include "common/number.h"
 
 struct traffic traffic_of(const struct slot *slot, int fd)
 {
@@ -22,13 +18,13 @@ struct traffic traffic_of(const struct slot *slot, int fd)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0)
 		return traffic;
-	traffic.received = at_most(committed(&slot->received), info.tcpi_bytes_received);
+	traffic.received = number_lesser(committed(&slot->received), info.tcpi_bytes_received);
 	/* What was sent again counts there, too: this is no more than a bound. Linux 4.18 does not tell it. */
 	traffic.sent = committed(&slot->sent);
 	if (bytes >= offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent))
-		traffic.sent = at_most(traffic.sent, info.tcpi_bytes_sent + info.tcpi_notsent_bytes);
-	traffic.echoed = traffic.sent - at_most(unacked, traffic.sent);
-	traffic.queued = at_most(committed(&slot->queued), traffic.received);
+		traffic.sent = number_lesser(traffic.sent, info.tcpi_bytes_sent + info.tcpi_notsent_bytes);
+	traffic.echoed = traffic.sent - number_lesser(unacked, traffic.sent);
+	traffic.queued = number_lesser(committed(&slot->queued), traffic.received);
 	if (traffic.queued < traffic.sent)
 		traffic.queued = traffic.sent;
 	return traffic;

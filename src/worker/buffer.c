@@ -39,8 +39,8 @@ void buffers_check(struct clients *clients)
 	struct part *part = clients->part;
 	uint64_t given_back = part->plan.rings_at;
 	uint64_t held = 0;
-	uint64_t most = clients->budget->plan
-				.total_bytes; /* an empty buffer gets a page even if there is none left */
+	/* And a page for each: an empty buffer gets one even if there is none left. */
+	uint64_t most = clients->budget->plan.total_bytes;
 
 	for (uint32_t i = 0; i < committed(&part->plan.reach); i++) {
 		struct slot *slot = &part->slots[i];

@@ -237,15 +237,13 @@ void tap_settle(struct tap *tap, size_t count, size_t dropped)
 	}
 	commit(&tap->part->batch.filled, position);
 	commit_at("settled", &tap->part->batch.in_hand.slot, PART_NOBODY);
-	if (tap->stale_to != 0)
-		wipe_stale(tap);
+	wipe_stale(tap);
 }
 
 void tap_withdraw(struct tap *tap)
 {
 	commit(&tap->part->batch.in_hand.slot, PART_NOBODY);
-	if (tap->stale_to != 0)
-		wipe_stale(tap);
+	wipe_stale(tap);
 }
 
 void tap_abandon_in_hand(struct tap *tap)

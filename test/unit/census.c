@@ -145,11 +145,10 @@ static void check_child(void)
 
 int main(void)
 {
-	check_child();
-
 	for (unsigned seed = 1; seed <= 6; seed++)
 		check_against_model(seed);
 	check_networks();
 	check_off();
+	check_child();
 	return unit_result();
 }
