@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
+#include "common/number.h"
 #include "master/pool.h"
 
 enum {
@@ -19,10 +20,10 @@ enum {
 
 /* What a worker may have, in bytes. */
 struct bounds {
-	/* How far account and memory may be apart: a chunk is written down before, a buffer given back after it is so. */
+	/* How far account and memory may be from each other: a chunk is written down before it is written. */
 	uint64_t apart;
-	uint64_t reserved; /* what may be written down besides, and never written */
-	uint64_t most;     /* for its buffers, in all */
+	uint64_t absent; /* what may be written down besides, and not be there */
+	uint64_t most;   /* for its buffers, in all */
 };
 
 static struct bounds bounds_of(const struct master *master, uint32_t number)
@@ -30,13 +31,15 @@ static struct bounds bounds_of(const struct master *master, uint32_t number)
 	const struct budget *budget = master->budget_memory.base;
 	const struct part_plan *plan = &master->workers[number].part->plan;
 	uint64_t clients = master->workers[number].clients;
+	/* Room for what is to be received is had before, and not used if the echo goes straight out. */
+	uint64_t reserved = master->options->when_full == WHEN_FULL_PAUSE
+				    ? clients * (CHUNK_BYTES + (uint64_t)sysconf(_SC_PAGESIZE))
+				    : 0;
 
 	return (struct bounds){
-		.apart = plan->rings_at + plan->ring_stride + 2 * CHUNK_BYTES,
-		/* Room for what is to be received is had before, and not used if the echo goes straight out. */
-		.reserved = master->options->when_full == WHEN_FULL_PAUSE
-				    ? clients * (CHUNK_BYTES + (uint64_t)sysconf(_SC_PAGESIZE))
-				    : 0,
+		.apart = plan->rings_at + 2 * CHUNK_BYTES,
+		/* A buffer is given back before that is written down. */
+		.absent = reserved + number_lesser(plan->ring_stride, budget->plan.total_bytes),
 		.most = budget_most(budget, number),
 	};
 }
@@ -44,7 +47,7 @@ static struct bounds bounds_of(const struct master *master, uint32_t number)
 /* Does a worker have more than its connections may, or else again and again not what it says? */
 static bool is_wrong(struct process *process, const struct bounds *bounds, uint64_t said, uint64_t had)
 {
-	bool is_so = said <= bounds->most && said <= had + bounds->apart + bounds->reserved &&
+	bool is_so = said <= bounds->most && said <= had + bounds->apart + bounds->absent &&
 		     had <= said + bounds->apart;
 
 	process->discrepancies = (uint8_t)(process->discrepancies << 1 | (is_so ? 0 : 1));

@@ -16,12 +16,13 @@
 
 enum { CLIENTS = 1000, LOOKS = 3, MANY_LOOKS = 32 };
 
-#define RING_BYTES (UINT64_C(64) << 10)
-#define MIB        (UINT64_C(1) << 20)
+#define RING_BYTES       (UINT64_C(64) << 10)
+#define LARGE_RING_BYTES (UINT64_C(8) << 20)
+#define MIB              (UINT64_C(1) << 20)
 
 static struct options options;
 static struct master master = { .options = &options };
-static uint64_t page;
+static uint64_t page, ring_bytes;
 
 static bool swallow(const void *context, const char *line, size_t length)
 {
@@ -29,16 +30,18 @@ static bool swallow(const void *context, const char *line, size_t length)
 	return true;
 }
 
-static void set_up(void)
+static void set_up(uint32_t clients, uint64_t bytes)
 {
 	page = (uint64_t)sysconf(_SC_PAGESIZE);
-	master.ledger = calloc(1, ledger_bytes(CLIENTS));
+	ring_bytes = bytes;
+	free(master.ledger);
+	master.ledger = calloc(1, ledger_bytes(clients));
 	CHECK(master.ledger != NULL);
-	CHECK(memory_create(&master.child_memory[0], "part", part_bytes(CLIENTS, RING_BYTES)) == 0);
+	CHECK(memory_create(&master.child_memory[0], "part", part_bytes(clients, ring_bytes)) == 0);
 	CHECK(memory_create(&master.budget_memory, "budget", budget_bytes(1)) == 0);
 	master.ledger->workers = 1;
 	master.workers[0].part = master.child_memory[0].base;
-	part_init(master.workers[0].part, 0, CLIENTS, RING_BYTES);
+	part_init(master.workers[0].part, 0, clients, ring_bytes);
 	master.ledger->children[0].memory_fd = master.child_memory[0].fd;
 	diag_through(swallow, NULL);
 }
@@ -46,7 +49,7 @@ static void set_up(void)
 static void expect(uint32_t clients)
 {
 	master.workers[0].clients = clients;
-	budget_expect(master.budget_memory.base, 0, clients, RING_BYTES);
+	budget_expect(master.budget_memory.base, 0, clients, ring_bytes);
 }
 
 /* A worker with so many connections begins, with an account of its own making and so many pages of each of their rings. */
@@ -145,10 +148,22 @@ static void check_lies(void)
 	CHECK(killed_at() == 1);
 }
 
+/* However large a buffer may be, memory of that size that is not written down is noticed. */
+static void check_large_buffer(void)
+{
+	begin(WHEN_FULL_DROP, 64 * MIB, 1, 0, LARGE_RING_BYTES / page);
+	CHECK(killed_at() == LOOKS);
+	/* It was just given back. */
+	begin(WHEN_FULL_DROP, 64 * MIB, 1, LARGE_RING_BYTES, 0);
+	CHECK(killed_at() == 0);
+}
+
 int main(void)
 {
-	set_up();
+	set_up(CLIENTS, RING_BYTES);
 	check_honest();
 	check_lies();
+	set_up(1, LARGE_RING_BYTES);
+	check_large_buffer();
 	return unit_result();
 }
