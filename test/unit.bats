@@ -43,6 +43,10 @@ unit() {
 	unit audit
 }
 
+@test "the table: of a dead worker's blocks its successor is left what it needs, and of a batch that is none nothing" {
+	unit table
+}
+
 @test "PROXY headers: each at every length, whom it names, and what is none" {
 	unit proxy
 }

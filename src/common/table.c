@@ -82,17 +82,24 @@ static int renew_slots(struct part *part, size_t to, uint8_t *kept, size_t page_
 	return result;
 }
 
-/* How many blocks from `flushed` on the next worker needs: those that are not in the pipe, and those of a chunk in hand. */
-static uint64_t blocks_needed(const struct batch *batch)
+bool batch_is_sound(const struct batch *batch)
 {
 	uint64_t filled = committed(&batch->filled);
 	uint64_t flushed = committed(&batch->flushed);
-	uint64_t blocks;
 
-	if (flushed % RECORD_BLOCK_BYTES != 0 || flushed > filled ||
-	    filled - flushed > BATCH_RING_BLOCKS * RECORD_BLOCK_BYTES)
+	return filled <= RECORD_POSITION_MAX && flushed % RECORD_BLOCK_BYTES == 0 && flushed <= filled &&
+	       filled - flushed <= (BATCH_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
+	       RECORD_BLOCK_BYTES - filled % RECORD_BLOCK_BYTES >= RECORD_LEAST_BYTES;
+}
+
+/* How many blocks from `flushed` on the next worker needs: those that are not in the pipe, and those of a chunk in hand. */
+static uint64_t blocks_needed(const struct batch *batch)
+{
+	uint64_t waiting = committed(&batch->filled) - committed(&batch->flushed);
+	uint64_t blocks = (waiting + RECORD_BLOCK_BYTES - 1) / RECORD_BLOCK_BYTES;
+
+	if (!batch_is_sound(batch))
 		return 0;
-	blocks = (filled - flushed + RECORD_BLOCK_BYTES - 1) / RECORD_BLOCK_BYTES;
 	return committed(&batch->in_hand.slot) == PART_NOBODY ? blocks : blocks + CHUNK_BLOCKS + 1;
 }
 

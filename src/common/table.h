@@ -109,6 +109,8 @@ enum {
 	CHUNK_BLOCKS = 16,
 	CHUNK_BYTES = CHUNK_BLOCKS * RECORD_PAYLOAD_MAX_BYTES,
 	CHUNK_PIECES_MAX = CHUNK_BLOCKS + 1,
+	/* With so much waiting, nothing more is claimed. */
+	BATCH_FULL_BLOCKS = 16,
 };
 
 /*
@@ -151,9 +153,12 @@ void part_init(struct part *part, uint32_t number, uint32_t slot_count, uint64_t
 /* Has this process, the worker, only read the plan from now on: memory_protect(). -1 with errno. */
 int part_protect(const struct memory *memory);
 
+/* Can this be a batch? If a dead worker's cannot, its successor begins with an empty one. */
+bool batch_is_sound(const struct batch *batch);
+
 /*
  * Gives all of a part but the rings new memory with the same bytes, but for blocks that the next worker does not need,
- * which come out as zeros: they are of clients that it may never have. Its worker is dead, and of its slots so many were
+ * all of those of a batch that cannot be one, which come out as zeros: they are of clients that it may never have. Its worker is dead, and of its slots so many were
  * ever used. It may have lent any page to the pipe, ahead of what is there: the logger would see what its successor
  * writes into it, out of order. The pipe keeps the old pages. Rings that the successor has no use for are new anyway
  * (buffers_check()). -1 with errno of madvise(2): some of it is what it was.

@@ -44,14 +44,6 @@ static size_t left_in_block(uint64_t position)
 
 /* ---- beginning ---- */
 
-static bool is_sound(const struct tap *tap)
-{
-	return filled(tap) <= RECORD_POSITION_MAX && flushed(tap) == block_start(flushed(tap)) &&
-	       flushed(tap) <= filled(tap) &&
-	       filled(tap) - flushed(tap) <= (TAP_FULL_BLOCKS + CHUNK_BLOCKS + 1) * RECORD_BLOCK_BYTES &&
-	       left_in_block(filled(tap)) >= RECORD_LEAST_BYTES;
-}
-
 static void wipe_stale(struct tap *tap)
 {
 	for (uint64_t at = filled(tap); at < tap->stale_to; at += left_in_block(at))
@@ -70,12 +62,11 @@ static uint64_t stale_to(const struct tap *tap)
 
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals)
 {
-	bool sound;
+	bool sound = batch_is_sound(&part->batch);
 
 	*tap = (struct tap){
 		.part = part, .pipe_fd = pipe_fd, .scope = scope, .seals = seals, .blocked_at = CLOCK_NEVER
 	};
-	sound = is_sound(tap);
 	if (!sound) {
 		commit(&part->batch.filled, 0);
 		commit(&part->batch.flushed, 0);
@@ -90,7 +81,7 @@ bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope 
 
 static bool is_full(const struct tap *tap)
 {
-	return filled(tap) - flushed(tap) >= TAP_FULL_BLOCKS * RECORD_BLOCK_BYTES;
+	return filled(tap) - flushed(tap) >= BATCH_FULL_BLOCKS * RECORD_BLOCK_BYTES;
 }
 
 bool tap_is_open(const struct tap *tap)

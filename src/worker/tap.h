@@ -22,13 +22,9 @@
 #include "common/record.h"
 #include "common/table.h"
 
-enum {
-	TAP_PIPE_BLOCKS = RECORD_PIPE_BYTES / RECORD_BLOCK_BYTES,
-	/* With so much waiting, nothing more is claimed. */
-	TAP_FULL_BLOCKS = 16,
-};
+enum { TAP_PIPE_BLOCKS = RECORD_PIPE_BYTES / RECORD_BLOCK_BYTES };
 
-_Static_assert(BATCH_RING_BLOCKS > TAP_PIPE_BLOCKS + TAP_FULL_BLOCKS + 2 * (CHUNK_BLOCKS + 1),
+_Static_assert(BATCH_RING_BLOCKS > TAP_PIPE_BLOCKS + BATCH_FULL_BLOCKS + 2 * (CHUNK_BLOCKS + 1),
 	       "a block is not used again while the pipe may hold it");
 
 /* What of a connection goes into the log. */
@@ -53,11 +49,12 @@ struct tap {
 };
 
 /*
- * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the
- * answer is false. A chunk in hand whose connection is no more is ended, and its seal must be there. What the predecessor
- * left behind the batch, perhaps of clients that this worker never has, is wiped as soon as no chunk is in hand; what of
- * it was not in the pipe yet stays as long as what this worker writes. pipe_fd
- * and seals, one for each slot, stay the caller's.
+ * Begins with the batch as it is found in the part; one that cannot be a batch is emptied, and the answer is false. A
+ * chunk in hand whose connection is no more is ended, and its seal must be there. pipe_fd and seals, one for each slot,
+ * stay the caller's.
+ *
+ * What the predecessor left behind the batch, perhaps of clients that this worker never has, is wiped as soon as no
+ * chunk is in hand; what of it was not in the pipe yet stays as long as what this worker writes.
  */
 bool tap_init(struct tap *tap, struct part *part, int pipe_fd, struct tap_scope scope, uint64_t *seals);
 
