@@ -72,11 +72,11 @@ static void put_right(_Atomic uint64_t *instant)
 
 void timers_begin(struct clients *clients, const struct client *client)
 {
+	put_right(&client->slot->moved_at);
+	put_right(&client->slot->heard_at);
 	for (enum timeout timeout = 0; timeout < TIMEOUTS; timeout++) {
 		if (timers_msecs(clients, timeout) == 0)
 			continue;
-		put_right(&client->slot->moved_at);
-		put_right(&client->slot->heard_at);
 		timers_set(clients, client, timeout, timers_soon(clients, client, timeout));
 	}
 }
