@@ -216,45 +216,75 @@ said() {
 	[ "$(grep -c ': closed, received ' "$ERR")" -eq "$(cat "$TMP/streams.sent" "$TMP/half-closing.sent" | awk 'NF == 4' | wc -l)" ]
 }
 
-# Asks for the status; has a whole table of it come by now?
-asked_and_told() {
-	kill -USR1 "$PID"
-	has_tables 1
+# ask_for_tables COUNT: the master has written so many, wherever to.
+ask_for_tables() {
+	for ((i = 0; i < $1; i++)); do
+		kill -USR1 "$PID"
+		ask # whoever answers has seen the signal
+	done
 }
 
-@test "a logger that is stopped: what finds no room in the pipe is written straight, and nothing else changes" {
-	local logger
+# stop_logger: and it writes nothing until it goes on.
+stop_logger() {
+	LOGGER=$(processes echod-logger)
+	kill -STOP "$LOGGER"
+	wait_until has_stopped "$LOGGER"
+}
 
-	start_together --workers=1 --output=plain --when-full=pause
-	logger=$(processes echod-logger)
-	kill -STOP "$logger"
-	wait_until has_stopped "$logger"
+TABLE_LINES='^echod: (process|worker 0|workers|logger|limits)[ :]'
+
+@test "a logger that is stopped: what finds no room in the pipe waits in its turn, and what is too much is counted" {
+	local kept left_out
+
+	start_together --workers=1 --output=plain --when-full=pause --status-socket="$TMP/socket"
+	open_client half nc -N 127.0.0.1 "$PORT"
+	feed half 'half '
+	wait_until ends_with 'half '
+	stop_logger
 	open_client bulk "$CLIENT" stream -S -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
 	wait_until says bulk '^stalled [0-9]*$'
-	# Some lines may find room in the last page of the pipe.
-	wait_until asked_and_told
-	kill -CONT "$logger"
+	ask_for_tables 150
+	ends_with 'half ' # nothing stands there that the logger has not written
+	kill -CONT "$LOGGER"
 	await_client bulk
+	await_client half
 	stop_echod
+	# The data may have whatever bytes, but these begin no line of it.
+	kept=$(grep -aEc "$TABLE_LINES" "$LOG")
+	left_out=$(sed -n 's/^echod: \([0-9]*\) messages left out$/\1/p' "$LOG")
+	[ "$((kept + left_out))" -eq 750 ]
+	[ "$(grep -aE "$TABLE_LINES" "$LOG" | wc -c)" -gt 32000 ]
 	# shellcheck disable=SC2094 # it is only read
-	[ "$(grep -v '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
+	[ "$(grep -av '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
 }
 
 @test "a logger that is stopped: what a worker has to say and finds no room is left out, and that is told" {
-	local logger
-
-	start_together --workers=1 --output=escaped --buffer=64K --when-log-stalls=drop
-	logger=$(processes echod-logger)
-	kill -STOP "$logger"
-	wait_until has_stopped "$logger"
+	start_together --workers=1 --output=escaped --buffer=64K --when-log-stalls=drop --status-socket="$TMP/socket"
+	stop_logger
 	open_client first "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
-	wait_until asked_and_told # the last page of the pipe is full then, too
+	wait_until value_is 12000000 received_bytes_total # more than the pipe holds
+	ask_for_tables 20 # the last page of it is full then, too
 	open_client second "$CLIENT" stuck -b 12000000 "127.0.0.1:$PORT"
+	wait_until value_is 24000000 received_bytes_total
+	kill -CONT "$LOGGER"
 	wait_until reported 'echod: worker 0: [1-9] of its messages left out'
-	kill -CONT "$logger"
 	await_client first
 	await_client second
 	stop_echod
+}
+
+# What waits is in the new program's hands then, and its logger goes on.
+@test "an upgrade while the log has no room loses no message" {
+	on_a_copy
+	start_together --workers=1 --output=plain --when-full=pause --status-socket="$TMP/socket"
+	stop_logger
+	open_client bulk "$CLIENT" stream -S -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
+	wait_until says bulk '^stalled [0-9]*$'
+	ask_for_tables 30
+	upgrade_echod 1
+	await_client bulk
+	stop_echod
+	[ "$(grep -aEc "$TABLE_LINES" "$LOG")" -eq 150 ]
 }
 
 @test "where the two are not the same, nothing of a message is in the log" {

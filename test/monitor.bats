@@ -7,30 +7,6 @@ setup_file() {
 	begin figures figures_go_on
 }
 
-# ask [FILE]: gets an answer into this file, $TMP/answer by default.
-ask() {
-	socat -u "UNIX:$TMP/socket" - >"${1:-$TMP/answer}"
-	is_whole "${1:-$TMP/answer}"
-}
-
-# is_whole FILE: is this an answer, to its last line?
-is_whole() {
-	[ "$(head -n 1 "$1" | cut -d ' ' -f 1-3)" = '# HELP echod_build_info' ]
-	tail -n 1 "$1" | grep -qx 'echod_start_time_seconds [0-9]*'
-}
-
-# value NAME [FILE]: of the last answer, for all workers together.
-value() {
-	awk -v name="echod_$1" '{ split($1, key, "{") } key[1] == name { sum += $2; found = 1 }
-		END { if (!found) exit 1; printf "%d\n", sum }' "${2:-$TMP/answer}"
-}
-
-# value_is VALUE NAME: does a new answer say so?
-value_is() {
-	ask
-	[ "$(value "$2")" = "$1" ]
-}
-
 # agree: the socket, the table and the lines of -v, of which there are so many, say the same now.
 agree() {
 	local worker

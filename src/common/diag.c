@@ -50,10 +50,8 @@ static bool stderr_has_room(void)
 	return false;
 }
 
-static void write_line(const char *line, size_t length)
+void diag_straight(const char *line, size_t length)
 {
-	if (offer != NULL && offer(offer_context, line, length))
-		return;
 	if (!stderr_has_room())
 		return;
 	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -61,6 +59,12 @@ static void write_line(const char *line, size_t length)
 		if (write(STDERR_FILENO, line, length) >= 0 || errno != EINTR)
 			return;
 	}
+}
+
+static void write_line(const char *line, size_t length)
+{
+	if (offer == NULL || !offer(offer_context, line, length))
+		diag_straight(line, length);
 }
 
 /* Writes the formatted message into text, cut to at most room bytes and a NUL; returns its length. */

@@ -42,4 +42,7 @@ typedef bool diag_route(const void *context, const char *line, size_t length);
  */
 void diag_through(diag_route *route, const void *context);
 
+/* Writes a line with its newline, as it is, to stderr itself, if that has room. */
+void diag_straight(const char *line, size_t length);
+
 #endif

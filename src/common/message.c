@@ -73,20 +73,6 @@ static bool try_again(int fd, uint64_t until, bool *in_vain)
 	return true;
 }
 
-/* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
-static bool write_whole(int pipe_fd, const uint8_t *bytes, size_t count, enum message_wait wait)
-{
-	static bool in_vain;
-	uint64_t until = wait == MESSAGE_WAITS ? patience(in_vain) : 0;
-
-	while (write(pipe_fd, bytes, count) < 0) {
-		if (!try_again(pipe_fd, until, &in_vain))
-			return false;
-	}
-	in_vain = false;
-	return true;
-}
-
 bool message_tell(int channel_fd, uint64_t about, const char *line, size_t length)
 {
 	struct channel_message message = { .type = CHANNEL_TEXT, .count = (uint32_t)length, .about = about };
@@ -102,8 +88,18 @@ bool message_tell(int channel_fd, uint64_t about, const char *line, size_t lengt
 	return true;
 }
 
+/* It is no longer than PIPE_BUF, so never written in part (pipe(7)). */
+static bool write_whole(int pipe_fd, const uint8_t *bytes, size_t count)
+{
+	while (write(pipe_fd, bytes, count) < 0) {
+		if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
 bool message_send(int pipe_fd, const struct record *origin, const struct options *options, const char *line,
-		  size_t length, enum message_wait wait)
+		  size_t length)
 {
 	uint8_t bytes[sizeof(struct record) + RECORD_MESSAGE_MAX_BYTES + RECORD_TAIL_BYTES];
 	struct record record = {
@@ -121,5 +117,19 @@ bool message_send(int pipe_fd, const struct record *origin, const struct options
 	memcpy(bytes, &record, sizeof(record));
 	memcpy(bytes + sizeof(record), line, length);
 	record_complete(bytes);
-	return write_whole(pipe_fd, bytes, record_bytes(&record), wait);
+	return write_whole(pipe_fd, bytes, record_bytes(&record));
+}
+
+bool message_send_patiently(int pipe_fd, const struct record *origin, const struct options *options,
+			    const char *line, size_t length)
+{
+	static bool in_vain;
+	uint64_t until = patience(in_vain);
+
+	while (!message_send(pipe_fd, origin, options, line, length)) {
+		if (!try_again(pipe_fd, until, &in_vain))
+			return false;
+	}
+	in_vain = false;
+	return true;
 }

@@ -3,8 +3,8 @@
  *
  * Where stderr is the same file or terminal as the log they go through the log: only the logger knows whether it stands
  * in the middle of a line there. Else the master writes those of the workers, which have no stderr: it may be a file.
- * Of a worker's line for which the log has no room the master is told, too, which leaves it out and says so: who writes
- * into the log by another way can have what a client sends look like somebody else's line.
+ * Nobody writes straight there while clients are served: what a client sends then could look like somebody else's line.
+ * What of a worker's finds no room the master is told, too (master/hearsay.h).
  *
  * A worker speaks of itself or of its connections, and its lines begin accordingly; whoever takes one from it sees
  * to that.
@@ -34,22 +34,22 @@ size_t message_head(uint32_t slot, const struct address *peer, char text[MESSAGE
  */
 bool message_is_sound(uint32_t slot, const struct address *peer, const char *line, size_t length);
 
-enum message_wait {
-	MESSAGE_WAITS, /* for room, 50 milliseconds, of several messages that find none only the first */
-	MESSAGE_AT_ONCE,
-};
-
 /*
  * Puts a message's line, of at most RECORD_MESSAGE_MAX_BYTES with its newline, into the pipe to the logger, whose
  * writing end does not wait. The origin says whose it is: slot, generation, peer and seal. All of it or, with false,
- * nothing: the pipe has had no room, or has no reader any more.
+ * nothing: the pipe has no room, or has no reader any more.
  */
 bool message_send(int pipe_fd, const struct record *origin, const struct options *options, const char *line,
-		  size_t length, enum message_wait wait);
+		  size_t length);
+
+/* The same, but waits for room: 50 milliseconds, of several messages that find none only the first. */
+bool message_send_patiently(int pipe_fd, const struct record *origin, const struct options *options,
+			    const char *line, size_t length);
 
 /*
  * Has the master say a line, of at most CHANNEL_TEXT_BYTES with its newline, that is about a connection, by its slot's
- * index, or about CHANNEL_NOBODY. False: the channel has had no room, MESSAGE_WAITS, or the master is gone.
+ * index, or about CHANNEL_NOBODY. Waits for room as message_send_patiently() does; false: the channel has had none, or
+ * the master is gone.
  */
 bool message_tell(int channel_fd, uint64_t about, const char *line, size_t length);
 

@@ -170,23 +170,25 @@ static int resume(struct logger *logger)
 }
 
 /*
- * Works off the buffer and empties it. What is at its end is all there, too, or no record: a read takes all that is in
- * the pipe. -1 as write_decided().
+ * Works off the buffer, with what this process has to say meanwhile, and empties it. What is at its end is all there,
+ * too, or no record: a read takes all that is in the pipe. -1 as write_decided().
  */
 static int work_off(struct logger *logger)
 {
-	decide_all(logger->desk, &logger->decider);
-	if (write_decided(logger) != 0)
-		return -1;
-	output_caught_up(&logger->output);
+	do {
+		decide_all(logger->desk, &logger->decider);
+		if (write_decided(logger) != 0)
+			return -1;
+		output_caught_up(&logger->output);
+	} while (desk_decided(logger->desk) < desk_filled(logger->desk));
 	empty_buffer(logger);
 	return 0;
 }
 
-/* ---- the server's own start and end ---- */
+/* ---- the server's own start and end, and its logger's messages ---- */
 
 /* Adds a record of this kind to the buffer. */
-static void add_own_record(struct logger *logger, enum record_type type, const void *note, size_t bytes)
+static void add_own_record(const struct logger *logger, enum record_type type, const void *note, size_t bytes)
 {
 	struct desk *desk = logger->desk;
 	uint32_t filled = desk_filled(desk);
@@ -211,6 +213,20 @@ static void add_own_record(struct logger *logger, enum record_type type, const v
 	atomic_signal_fence(memory_order_seq_cst);
 	memcpy(at, &record.mark, sizeof(record.mark));
 	desk_mark(desk, desk_decided(desk), filled + (uint32_t)record_bytes(&record));
+}
+
+/*
+ * Has a message stand in the log behind what is in the buffer: written straight it might stand in the middle of a
+ * client's line, whose rest would look like a line of somebody else. There is room for a few; more is left out.
+ */
+static bool add_message(const void *context, const char *line, size_t length)
+{
+	const struct logger *logger = context;
+	size_t bytes = sizeof(struct record) + length + RECORD_TAIL_BYTES;
+
+	if (bytes <= DESK_BUFFER_BYTES - desk_filled(logger->desk))
+		add_own_record(logger, RECORD_MESSAGE, line, length);
+	return true;
 }
 
 /* By the clock, as nothing else tells runs apart, and by chance, as other machines' clocks say the same. */
@@ -279,6 +295,8 @@ static int loop(struct logger *logger)
 	ssize_t bytes = PAUSE_LESS_BYTES;
 
 	add_start(logger);
+	if (logger->seat->options->messages_in_log)
+		diag_through(add_message, logger);
 	do {
 		if (work_off(logger) != 0)
 			return SEAT_OUTPUT_GONE;
@@ -287,7 +305,8 @@ static int loop(struct logger *logger)
 	} while (bytes > 0);
 	if (bytes < 0)
 		return 1;
-	return add_stop(logger) == 0 ? 0 : SEAT_OUTPUT_GONE;
+	decide_tell(&logger->decider);
+	return work_off(logger) == 0 && add_stop(logger) == 0 ? 0 : SEAT_OUTPUT_GONE;
 }
 
 /*
@@ -348,6 +367,7 @@ int logger_run(struct seat *seat)
 
 	if (attach(&logger, seat) == 0) {
 		status = serve(&logger);
+		diag_through(NULL, NULL);
 		decide_tell(&logger.decider);
 		if (status == 0 && seat->discard)
 			diag("standard output: %ju bytes of the log are lost",

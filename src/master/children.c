@@ -154,6 +154,7 @@ uint64_t children_next(const struct master *master)
 
 		next_at = clock_sooner(next_at, child->restart_at);
 		next_at = clock_sooner(next_at, child->process.hear_at);
+		next_at = clock_sooner(next_at, hearsay_next(&child->process));
 	}
 	return next_at;
 }
@@ -165,6 +166,7 @@ void children_advance(struct master *master)
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		if (clock_reached(children[i].process.hear_at))
 			children[i].process.hear_at = CLOCK_NEVER;
+		hearsay_advance(master, i);
 		if (clock_reached(children[i].restart_at) && start(master, i) != 0) {
 			plan_restart(&children[i]);
 			children[i].absent = true;

@@ -36,15 +36,6 @@ static void tell(struct master *master, uint32_t number, struct speech *speech)
 	speech->tell_at = clock_msecs() + TELL_MSECS;
 }
 
-static void leave_out(struct master *master, uint32_t number)
-{
-	struct speech *speech = &master->ledger->children[number].process.speech;
-
-	speech->left_out++;
-	if (clock_reached(speech->tell_at))
-		tell(master, number, speech);
-}
-
 /* May a child say one more line? Then it has. */
 static bool takes_line(struct master *master, uint32_t number)
 {
@@ -57,6 +48,25 @@ static bool takes_line(struct master *master, uint32_t number)
 		return false;
 	speech->paid_until += LINE_MSECS;
 	return true;
+}
+
+uint64_t hearsay_next(const struct process *process)
+{
+	return process->speech.left_out > 0 ? process->speech.tell_at : CLOCK_NEVER;
+}
+
+void hearsay_advance(struct master *master, uint32_t number)
+{
+	struct process *process = &master->ledger->children[number].process;
+
+	if (clock_reached(hearsay_next(process)))
+		tell(master, number, &process->speech);
+}
+
+static void leave_out(struct master *master, uint32_t number)
+{
+	master->ledger->children[number].process.speech.left_out++;
+	hearsay_advance(master, number);
 }
 
 void hearsay_end(struct master *master, uint32_t number)
@@ -91,11 +101,9 @@ static bool is_its_own(const struct pool_worker *worker, uint32_t number,
 /* Says a line; false if it belongs into the log, where the worker has found no room for it, and there still is none. */
 static bool say(const struct master *master, const char *line, size_t length)
 {
-	size_t head = strlen(DIAG_PREFIX);
-
 	if (master->options->messages_in_log)
-		return herald_send(master, line, length, MESSAGE_AT_ONCE);
-	diag("%.*s", (int)(length - head - 1), line + head);
+		return herald_pass_on(master, line, length);
+	diag_straight(line, length);
 	return true;
 }
 

@@ -156,11 +156,18 @@ struct notify_state {
 	uint64_t status_at; /* it is told no other number before */
 };
 
+/* Lines that wait for room in the log (herald.h). */
+struct waiting_lines {
+	uint32_t bytes;
+	uint32_t left_out; /* lines for which there was none here either, and that was not said */
+	char text[32 * 1024];
+};
+
 /*
  * Goes up whenever the meaning of anything in shared memory changes. A change of a size shows by
  * itself: see ledger_fits().
  */
-enum { LEDGER_LAYOUT = 11 };
+enum { LEDGER_LAYOUT = 12 };
 
 /* What the regions of this ledger were made for; a program that has other sizes cannot use them. */
 struct ledger_sizes {
@@ -182,6 +189,7 @@ struct ledger {
 	struct upgrade_state upgrade;
 	struct refusals refusals;
 	struct notify_state notify;
+	struct waiting_lines waiting_lines;
 	uint64_t closed_at; /* since when nothing is accepted, as was said; CLOCK_NEVER: accepting */
 	bool output_gone;   /* standard output cannot be written, or had no room to the end */
 	bool failed;        /* exit with 1 */

@@ -15,7 +15,6 @@
 
 #include "common/clock.h"
 #include "common/diag.h"
-#include "common/message.h"
 #include "master/acceptor.h"
 #include "master/activation.h"
 #include "master/address_limit.h"
@@ -31,14 +30,10 @@
 #include "master/status.h"
 #include "master/upgrade.h"
 
-enum { BLIND_MSECS = 50 };
-
-/* ---- messages ---- */
-
-static bool send_message(const void *context, const char *line, size_t length)
-{
-	return herald_send(context, line, length, MESSAGE_WAITS);
-}
+enum {
+	BLIND_MSECS = 50,
+	WATCHES_OWN = 2, /* the signals, and room in the log, for which nothing is to be done but to go on */
+};
 
 /* ---- signals ---- */
 
@@ -105,6 +100,7 @@ static void advance(struct master *master)
 	children_advance(master);
 	monitor_advance(master);
 	notify_advance(master); /* of what the others have come to */
+	herald_advance(master); /* what they have said */
 }
 
 /* There may be something to send to a child. */
@@ -119,7 +115,10 @@ static short events_of(const struct master *master, uint32_t number)
 	return events;
 }
 
-/* What poll() is to watch: the signals, a channel for each child or -1, the status socket, the listeners. Returns how many. */
+/*
+ * What poll() is to watch: the signals, room in the log, a channel for each child or -1, the status socket, the
+ * listeners. Returns how many.
+ */
 static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 {
 	const struct ledger *ledger = master->ledger;
@@ -127,6 +126,7 @@ static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 	nfds_t count = 0;
 
 	watch[count++] = (struct pollfd){ .fd = master->signal_fd, .events = POLLIN };
+	watch[count++] = herald_watch(master);
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		watch[count++] = (struct pollfd){ .fd = ledger->children[i].process.channel_fd,
 						  .events = events_of(master, i) };
@@ -138,7 +138,7 @@ static nfds_t set_watch(const struct master *master, struct pollfd *watch)
 
 static void serve(struct master *master, const struct pollfd *watch, nfds_t count)
 {
-	nfds_t at = 1;
+	nfds_t at = WATCHES_OWN;
 
 	for (uint32_t i = 0; i <= master->ledger->workers; i++) {
 		if (watch[at++].revents != 0)
@@ -167,7 +167,7 @@ static void go_on_blind(struct master *master, struct pollfd *watch, nfds_t coun
 
 static int loop(struct master *master)
 {
-	static struct pollfd watch[1 + CHILDREN_MAX + MONITOR_WATCHES_MAX + LISTENERS_MAX];
+	static struct pollfd watch[WATCHES_OWN + CHILDREN_MAX + MONITOR_WATCHES_MAX + LISTENERS_MAX];
 
 	/* A predecessor may have left dead children whose SIGCHLD it took. */
 	bury_dead(master);
@@ -231,7 +231,7 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 		upgrade_note_program(&master);
 	notify_open(&master);
 	if (options->messages_in_log)
-		diag_through(send_message, &master);
+		diag_through(herald_take, &master);
 	status = loop(&master);
 	upgrade_give_up(&master);
 	monitor_close(&master);

@@ -89,7 +89,7 @@ static bool send_message(const void *context, const char *line, size_t length)
 	const struct seat *seat = worker->seat;
 	struct record origin = report_origin(&worker->clients, seat->message_seal);
 
-	return message_send(seat->pipe_fd, &origin, seat->options, line, length, MESSAGE_WAITS) ||
+	return message_send_patiently(seat->pipe_fd, &origin, seat->options, line, length) ||
 	       tell_master_to_say(context, line, length);
 }
 

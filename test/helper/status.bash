@@ -1,4 +1,4 @@
-# What the server tells of itself: the table that SIGUSR1 has it write.
+# What the server tells of itself: the table that SIGUSR1 has it write, and the answers of its status socket.
 
 # read_status: has the server write one.
 read_status() {
@@ -66,4 +66,30 @@ other_complaints() {
 		-e 'echod: limits: .* bytes each' \
 		-e 'echod: \(worker [0-9]*\|logger\): \(killed by signal\|exited with status\) .*, starting another.*' \
 		-e 'echod: .*: closed, received .*' || true
+}
+
+# --- the status socket, $TMP/socket ---
+
+# ask [FILE]: gets an answer into this file, $TMP/answer by default.
+ask() {
+	socat -u "UNIX:$TMP/socket" - >"${1:-$TMP/answer}"
+	is_whole "${1:-$TMP/answer}"
+}
+
+# is_whole FILE: is this an answer, to its last line?
+is_whole() {
+	[ "$(head -n 1 "$1" | cut -d ' ' -f 1-3)" = '# HELP echod_build_info' ]
+	tail -n 1 "$1" | grep -qx 'echod_start_time_seconds [0-9]*'
+}
+
+# value NAME [FILE]: of the last answer, for all workers together.
+value() {
+	awk -v name="echod_$1" '{ split($1, key, "{") } key[1] == name { sum += $2; found = 1 }
+		END { if (!found) exit 1; printf "%d\n", sum }' "${2:-$TMP/answer}"
+}
+
+# value_is VALUE NAME: does a new answer say so?
+value_is() {
+	ask
+	[ "$(value "$2")" = "$1" ]
 }
