@@ -48,9 +48,9 @@ have_not_gone_back() {
 # keep_asking: until there is a file of that name, no counter goes back.
 keep_asking() {
 	close_feeds
-	ask "$TMP/before"
+	ask_into "$TMP/before"
 	until [ -e "$TMP/enough" ]; do
-		ask "$TMP/after"
+		ask_into "$TMP/after"
 		have_not_gone_back "$TMP/before" "$TMP/after"
 		mv "$TMP/after" "$TMP/before"
 	done

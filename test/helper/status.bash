@@ -70,10 +70,15 @@ other_complaints() {
 
 # --- the status socket, $TMP/socket ---
 
-# ask [FILE]: gets an answer into this file, $TMP/answer by default.
+# ask_into FILE: gets an answer.
+ask_into() {
+	socat -u "UNIX:$TMP/socket" - >"$1"
+	is_whole "$1"
+}
+
+# ask: the same into $TMP/answer.
 ask() {
-	socat -u "UNIX:$TMP/socket" - >"${1:-$TMP/answer}"
-	is_whole "${1:-$TMP/answer}"
+	ask_into "$TMP/answer"
 }
 
 # is_whole FILE: is this an answer, to its last line?
