@@ -122,7 +122,7 @@ LINK = $(call short,LINK $@)$(CC) $(SANITIZE_FLAGS) $(BUILD_LDFLAGS) $(CFLAGS) $
 
 SOURCES := $(sort $(wildcard src/*.c src/*/*.c)) $(BUILD_SOURCES)
 # Every file here is a program of its own ...
-PROGRAM_SOURCES := $(sort $(wildcard test/*.c test/unit/*.c))
+PROGRAM_SOURCES := $(sort $(wildcard test/unit/*.c))
 BENCH_SOURCES := $(sort $(wildcard test/bench/*.c))
 # ... and these folders make one each.
 CLIENT_SOURCES := $(sort $(wildcard test/client/*.c))
@@ -131,7 +131,7 @@ LOAD_SOURCES := $(sort $(wildcard test/bench/load/*.c)) test/client/options.c
 
 C_FILES := $(sort $(SOURCES) $(PROGRAM_SOURCES) $(BENCH_SOURCES) $(CLIENT_SOURCES) $(LOAD_SOURCES) $(FUZZ_SOURCES) \
 	test/fuzz/replay.c)
-HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*.h test/*/*.h test/*/*/*.h))
+HEADERS := $(sort $(wildcard src/*.h src/*/*.h test/*/*.h test/*/*/*.h))
 
 objects = $(patsubst %.c,$(OUT)/objects/%.o,$(1))
 
@@ -153,7 +153,7 @@ BENCH_PROGRAMS := $(BENCH_SOURCES:test/%.c=$(OUT)/%)
 
 all: $(BINARY)
 
-$(OUT)/objects/%.o: %.c
+$(OUT)/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 
@@ -162,7 +162,7 @@ CALLS := $(OUT)/calls.inc
 
 $(call objects,src/master/calls.c): $(CALLS)
 
-$(CALLS):
+$(CALLS): Makefile
 	@mkdir -p $(@D)
 	$(call short,MAKE $@)echo '#include <sys/syscall.h>' | $(CC) -E -dM - | \
 		sed -n 's/^#define SYS_\([a-z0-9_]*\) .*/[SYS_\1] = "\1",/p' | sort >$@
@@ -282,7 +282,7 @@ clean:
 # The instants of faults are nothing in other builds, so here they are looked at.
 LINT_FLAGS = $(SOURCE_FLAGS) -DECHOD_FAULTS -DECHOD_HOSTILE
 LINT_FILES := $(sort $(C_FILES) $(wildcard test/fault/*.c test/hostile/*.c))
-SCRIPTS := .ci/run $(sort $(wildcard src/*/*.bash test/*.bats test/*.bash test/*/*.bash test/*/run))
+SCRIPTS := .ci/run $(sort $(wildcard src/*/*.bash test/*.bats test/*/*.bash test/*/run))
 
 .PHONY: lint lint-format lint-cppcheck lint-tidy lint-analyzer lint-shell lint-man
 

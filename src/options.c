@@ -251,7 +251,7 @@ static const struct row table[] = {
 	  { "what is done with bytes that do not fit a buffer:", "drop them, pause reading or close (drop)" },
 	  .take = take_word, FIELD(when_full),
 	  .words = { [WHEN_FULL_DROP] = "drop", [WHEN_FULL_PAUSE] = "pause", [WHEN_FULL_CLOSE] = "close" } },
-	{ 'c', "max-clients", "N", { "clients served at once (as RLIMIT_NOFILE allows)" },
+	{ 'c', "max-clients", "N", { "clients served at once (as limits allow)" },
 	  .take = take_count, FIELD(max_clients), .max = INT_MAX },
 	{ 'C', "max-per-address", "N", { "clients at once from an IPv4 address or IPv6 /64" },
 	  .take = take_count, FIELD(max_per_address), .max = INT_MAX },

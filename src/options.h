@@ -51,7 +51,7 @@ struct options {
 	unsigned listen_count;    /* at least 1 */
 	bool listen_given;        /* by --listen or an operand; otherwise it is the default */
 	unsigned workers;         /* 0: as many as there is use and room for */
-	unsigned max_clients;     /* 0: as many as RLIMIT_NOFILE allows */
+	unsigned max_clients;     /* 0: as many as the limits allow */
 	unsigned max_per_address; /* connections at once from an IPv4 address or an IPv6 /64; 0: no limit */
 	uint64_t buffer_bytes;    /* echo buffer of one client, 1 to 1024G */
 	uint64_t

@@ -39,7 +39,7 @@ $(peer 2): six"
 		printf hi | socat -t 30 - "TCP:$address" >"$TMP/back"
 		cmp "$TMP/back" <(printf hi)
 	done
-	has_accepted 3
+	wait_until has_accepted 3
 	stop_echod
 }
 
@@ -66,8 +66,8 @@ $(peer 2): six"
 
 # without_sockets WHEN ERROR: the master's so many-th calls of socket() fail.
 without_sockets() {
-	# LeakSanitizer cannot do its work in a traced process.
-	through env ASAN_OPTIONS=detect_leaks=0 strace -D -o "$TMP/trace" -e trace=socket \
+	through # nothing else
+	under_strace -o "$TMP/trace" -e trace=socket \
 		-e "inject=socket:error=$2:when=$1"
 }
 

@@ -243,7 +243,7 @@ has_at_least() {
 }
 
 @test "an instant that is yet to come, as a dead worker's client's last one, is none: the client is closed as idle" {
-	start_hostile wrap-timer --idle-timeout=3s
+	start_hostile wrap-timer --idle-timeout=5s
 	tell
 	wait_until has_ended
 	wait_until grep -q 'closed: idle' "$LOG"

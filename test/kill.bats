@@ -18,7 +18,7 @@ STREAMS=(-n 8 -c 2048 -w 65536 -k 10000)
 	# On a busy machine a great many kills do no harm: it goes on until one does.
 	kill_at_random 100000 -i 40 -t echod-worker 3>&- &
 	started killer
-	wait_until is_gone "${CLIENT_PID[streams]}"
+	WAIT_SECONDS=100 wait_until is_gone "${CLIENT_PID[streams]}"
 	run ! await_client streams
 	grep 'the next byte of the echo is wrong$' "$TMP/streams.err"
 }

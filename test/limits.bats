@@ -265,6 +265,7 @@ highest_descriptor() {
 	start_echod
 	open_client thousand "$CLIENT" hold -n 1000 "127.0.0.1:$PORT"
 	wait_until says thousand holding
+	wait_until has_accepted 1000 # and all that is logged of them
 	# shellcheck disable=SC2046 # a word for each process id
 	percent=$(processor_percent "$(by_length 2 10)" "$PID" $(children))
 	note "1,000 idle clients take $percent % of a processor"

@@ -105,7 +105,7 @@ all_are_walled_in() {
 @test "without seccomp echod does not start, and says how it does" {
 	is_walled_in
 	# All of prctl(2) is refused but what comes first, the process's name.
-	through env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=prctl \
+	under_strace -f -qq --seccomp-bpf -o /dev/null -e trace=prctl \
 		-e inject=prctl:error=EINVAL:when=2+
 	launch_echod
 	await_end "$PID"

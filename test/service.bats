@@ -246,8 +246,7 @@ call() {
 
 @test "a server that cannot start is not ready" {
 	told_at "$TMP/notify"
-	# LeakSanitizer cannot do its work in a traced process.
-	through "${RUNNER[@]}" env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq -o "$TMP/trace" \
+	under_strace -f -qq -o "$TMP/trace" \
 		-e trace=epoll_create1 -e inject=epoll_create1:error=ENFILE
 	launch_echod --workers=1
 	await_end "$PID"
@@ -455,9 +454,9 @@ run_as_the_unit() {
 	command=$(setting ExecStart | sed -n "s|/usr/local/bin/echod|$ECHOD|; s/\\$\\$/\$/g; s/^\/bin\/sh -c '\(.*\)'$/\1/p")
 	handed_sockets -- 127.0.0.1:0
 	told_at "$TMP/notify"
-	# LeakSanitizer cannot do its work in a traced process.
 	through "${RUNNER[@]}" env "LOGS_DIRECTORY=$TMP/logs" "RUNTIME_DIRECTORY=$TMP/run" "$environment" WATCHDOG_USEC=100000 \
-		ASAN_OPTIONS=detect_leaks=0 chrt --batch 0 strace -D -f -qq -o "$TMP/trace"
+		chrt --batch 0
+	under_strace -f -qq -o "$TMP/trace"
 	ECHOD=/bin/sh
 	WALLED=1 start_echod -c "$command"
 	others_are_served -n 25 -m "$TMP/others.sent"

@@ -73,8 +73,7 @@ sockets() {
 
 # trace CALLS ARGUMENT...: starts the server and has these system calls of its processes written down.
 trace() {
-	# LeakSanitizer cannot do its work in a traced process.
-	through env ASAN_OPTIONS=detect_leaks=0 strace -D -ff -ttt -o "$TMP/trace" -e "trace=$1"
+	under_strace -ff -ttt -o "$TMP/trace" -e "trace=$1"
 	shift
 	start_echod "$@"
 	WORKERS=$(processes echod-worker)

@@ -5,8 +5,8 @@ load helper/kills
 
 # without CALL ERROR: the server is to be run where this system call fails for all its processes.
 without() {
-	# LeakSanitizer cannot do its work in a traced process.
-	through env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq --seccomp-bpf -o /dev/null -e "trace=$1" \
+	through # nothing else
+	under_strace -f -qq --seccomp-bpf -o /dev/null -e "trace=$1" \
 		-e "inject=$1:error=$2"
 }
 
@@ -95,8 +95,8 @@ serves_and_stops() {
 	local most
 
 	most=$(ulimit -Hn)
-	[ "$most" != unlimited ] && [ "$most" -ge 1000 ]
-	through env ASAN_OPTIONS=detect_leaks=0 strace -D -f -qq -o "$TMP/calls" \
+	needs "a limit of 1000 open files" [ "$most" -ge 1000 ]
+	under_strace -f -qq -o "$TMP/calls" \
 		-e trace=close,close_range -e inject=close_range:error=ENOSYS
 	start_echod --workers=1
 	stop_echod
@@ -175,14 +175,17 @@ limited() {
 
 # Holds as many pipes as a user without rights may have at their usual size; the next are of a page or two (pipe(7)).
 hold_pipes() {
+	local count=$(($(cat /proc/sys/fs/pipe-user-pages-soft) / 16 + 1))
+
+	needs "$count more open files" [ "$(ulimit -Hn)" -gt $((count + 50)) ]
 	mkdir "$TMP/fifos"
 	# shellcheck disable=SC2016 # for the shell that is called
 	open_client pipes bash -euc '
 		ulimit -n "$(ulimit -H -n)"
-		mkfifo $(seq -f "$1/%g" $(($(cat /proc/sys/fs/pipe-user-pages-soft) / 16 + 1)))
+		mkfifo $(seq -f "$1/%g" "$2")
 		for fifo in "$1"/*; do exec {fd}<>"$fifo"; done
 		echo all held
-		read -r _' bash "$TMP/fifos"
+		read -r _' bash "$TMP/fifos" "$count"
 	wait_until says pipes 'all held'
 }
 

@@ -9,6 +9,7 @@
 struct log_progress {
 	_Atomic uint64_t written; /* bytes put out, or lost, ever; logger */
 	_Atomic uint64_t end; /* 0, or one more than had been put out when standard output was gone; logger */
+	_Atomic uint64_t in_hand; /* bytes of records that were read and are not all written; logger */
 	_Atomic uint64_t full_at; /* since when it has no room, as was said; 0: that is not so; logger */
 };
 

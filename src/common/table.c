@@ -92,7 +92,7 @@ bool batch_is_sound(const struct batch *batch)
 	       RECORD_BLOCK_BYTES - filled % RECORD_BLOCK_BYTES >= RECORD_LEAST_BYTES;
 }
 
-/* How many blocks from `flushed` on the next worker needs: those that are not in the pipe, and those of a chunk in hand. */
+/* How many blocks from `flushed` on the next worker needs: those not in the pipe, and those of a chunk in hand. */
 static uint64_t blocks_needed(const struct batch *batch)
 {
 	uint64_t waiting = committed(&batch->filled) - committed(&batch->flushed);

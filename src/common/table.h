@@ -157,11 +157,12 @@ int part_protect(const struct memory *memory);
 bool batch_is_sound(const struct batch *batch);
 
 /*
- * Gives all of a part but the rings new memory with the same bytes, but for blocks that the next worker does not need,
- * all of those of a batch that cannot be one, which come out as zeros: they are of clients that it may never have. Its worker is dead, and of its slots so many were
- * ever used. It may have lent any page to the pipe, ahead of what is there: the logger would see what its successor
- * writes into it, out of order. The pipe keeps the old pages. Rings that the successor has no use for are new anyway
- * (buffers_check()). -1 with errno of madvise(2): some of it is what it was.
+ * Gives all of a part but the rings new memory with the same bytes, but for blocks that the next worker does not
+ * need, all of those of a batch that cannot be one, which come out as zeros: they are of clients that it may never
+ * have. Its worker is dead, and of its slots so many were ever used. It may have lent any page to the pipe, ahead of
+ * what is there: the logger would see what its successor writes into it, out of order. The pipe keeps the old pages.
+ * Rings that the successor has no use for are new anyway (buffers_check()). -1 with errno of madvise(2): some of it is
+ * what it was.
  */
 int part_renew(struct part *part, uint32_t slots_used);
 
@@ -190,7 +191,7 @@ void slot_end(struct slot *slot, int fd);
 /* Bytes that were echoed, of a slot that has ended. */
 uint64_t slot_echoed(const struct slot *slot);
 
-/* Of so many bytes received and echoed on a connection that has ended, those that were not echoed; without --echo none. */
+/* Of so many bytes received and echoed on a connection that has ended, those that were not echoed; without echo none. */
 uint64_t bytes_dropped(uint64_t received, uint64_t echoed, bool echo);
 
 /* Bytes of the header, as far as its length is known, that were not counted as taken. */

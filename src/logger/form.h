@@ -36,6 +36,7 @@ struct form {
 
 extern const struct form form_tagged, form_plain, form_terminal, form_escaped, form_hex, form_json;
 
+/* The form that --output names. */
 const struct form *form_of(enum output_form output);
 
 /* ---- what the forms share ---- */

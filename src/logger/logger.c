@@ -125,6 +125,7 @@ static void empty_buffer(struct logger *logger)
 	commit_at("empty", &desk->buffer_origin, committed(&desk->progress.written));
 	commit(&desk->buffer_sequence, desk->text.sequence);
 	clean_buffer(desk);
+	commit(&desk->progress.in_hand, 0);
 	logger->at = 0;
 }
 
@@ -274,8 +275,10 @@ static ssize_t read_pipe(struct logger *logger)
 		bytes = read(logger->seat->pipe_fd, desk->buffer + filled, DESK_BUFFER_BYTES - filled);
 	while (bytes < 0 && errno == EINTR);
 	fault_point("read");
-	if (bytes > 0)
+	if (bytes > 0) {
 		desk_mark(desk, desk_decided(desk), filled + (uint32_t)bytes);
+		commit(&desk->progress.in_hand, desk_filled(desk));
+	}
 	return bytes;
 }
 

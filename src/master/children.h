@@ -17,8 +17,8 @@
 uint64_t children_next(const struct master *master);
 
 /*
- * Starts every child whose time has come, and has those be heard again. One that cannot be started is reported and tried again
- * later, like one that died.
+ * Starts every child whose time has come, has those be heard again that had too much to say, and tells what was left
+ * out of that. One that cannot be started is reported and tried again later, like one that died.
  */
 void children_advance(struct master *master);
 

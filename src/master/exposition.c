@@ -50,7 +50,7 @@ static const struct metric metrics[] = {
 	  FIELD(log_bytes) },
 	{ "log_lost_bytes_total", COUNTER, "Bytes of the log that standard output did not take.",
 	  FIELD(log_lost_bytes) },
-	{ "log_waiting_bytes", GAUGE, "Bytes of records on their way to the log.", FIELD(log_waiting_bytes) },
+	{ "log_waiting_bytes", GAUGE, "Bytes on their way to the log.", FIELD(log_waiting_bytes) },
 	{ "logger_restarts_total", COUNTER, "How often the logger was started again.",
 	  FIELD(logger_restarts) },
 	{ "upgrades_total", COUNTER, "How often the running program was replaced.", FIELD(upgrades) },

@@ -131,7 +131,8 @@ static void gather_log(const struct master *master, struct figures *figures)
 	figures->logger_restarts = ledger->children[ledger->workers].restarts;
 	figures->log_lost_bytes = log_lost(log_of(master));
 	figures->log_bytes = log_delivered(log_of(master)) + figures->log_lost_bytes;
-	figures->log_waiting_bytes = in_pipe(ledger->pipe_fds[0]) + in_pipe(ledger->relay_fds[0]);
+	figures->log_waiting_bytes = in_pipe(ledger->pipe_fds[0]) + committed(&log_of(master)->in_hand) +
+				     in_pipe(ledger->relay_fds[0]);
 	for (uint32_t i = 0; i < ledger->workers; i++) {
 		figures->log_waiting_bytes += in_batch(&master->workers[i].part->batch);
 	}

@@ -40,9 +40,10 @@ struct figures {
 	uint64_t logger_restarts;    /* counter */
 	uint64_t log_bytes;          /* written to standard output, or lost; counter */
 	uint64_t log_lost_bytes;     /* of these, lost since standard output is gone; counter */
-	uint64_t log_waiting_bytes;  /* of records that are on their way to standard output */
-	uint64_t upgrades;           /* counter */
-	uint64_t started_at_secs;    /* of the calendar */
+	uint64_t
+		log_waiting_bytes; /* on their way to standard output: of records, and of the log in its relay */
+	uint64_t upgrades;         /* counter */
+	uint64_t started_at_secs; /* of the calendar */
 };
 
 /*

@@ -19,8 +19,10 @@ void hearsay_text(struct master *master, uint32_t number, const struct channel_m
 /* A child, by its place in the ledger, has sent CHANNEL_FORBIDDEN. */
 void hearsay_forbidden(struct master *master, uint32_t number, const struct channel_message *message);
 
-/* When to tell next what was left out of what a child has to say; CLOCK_NEVER: nothing was. And to do so, if it is time. */
+/* When to tell next what was left out of what a child has to say; CLOCK_NEVER: nothing was. */
 uint64_t hearsay_next(const struct process *process);
+
+/* Tells it, if it is time. */
 void hearsay_advance(struct master *master, uint32_t number);
 
 /* A child is dead: tells how much was left out of what it had to say, if that was not told yet. */

@@ -217,7 +217,10 @@ struct ledger_sizes ledger_sizes(const struct ledger *ledger, size_t (*desk_byte
 /* Can this program go on with a ledger of so many bytes? */
 bool ledger_fits(const struct ledger *ledger, size_t bytes, size_t (*desk_bytes)(uint32_t slots));
 
-/* Ends a child at once, if it lives: too late, and of no harm, if it has ended by itself, since the master alone reaps it. */
+/*
+ * Ends a child at once, if it lives. If it has ended by itself that is too late, and does no harm, since the master
+ * alone reaps it.
+ */
 void process_kill(const struct process *process);
 
 /* The logger's place among the children. */

@@ -19,7 +19,8 @@ struct capacity {
 /*
  * As many workers as --workers says or, without it, one for each processor that this process may run on
  * (sched_getaffinity(2)) or, if that is less, whose time its control group may use (cgroups(7)), but no more than
- * the limits leave room for beside so many sockets, none of them a client's, and --max-clients, or without that a few clients for each.
+ * the limits leave room for beside so many sockets, none of them a client's, and --max-clients, or without that a few
+ * clients for each.
  *
  * As many clients as --max-clients says or, without it, as the limits on descriptors, on a file's size (the shared
  * memory's files count) and on address space leave room for. -1 after a message that names the limit and the

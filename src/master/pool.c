@@ -463,8 +463,8 @@ static void bury_connection(struct pool_worker *worker, uint32_t index)
 }
 
 /*
- * Notes whose chunk the worker had in hand: nobody would ever settle one of a connection that the next worker does not get,
- * and no worker had one of a connection that was never sent to it, or is no more, but for one that was owed before.
+ * Notes whose chunk the worker had in hand: nobody would ever settle one of a connection that the next worker does not
+ * get, and no worker had one of a connection that was never sent to it, or is no more, but for one that was owed before.
  */
 static void note_in_hand(struct pool_worker *worker)
 {

@@ -74,12 +74,24 @@ static bool is_same_request(const struct ledger *ledger, uint32_t signal_number)
 	       clock_msecs() - ledger->shutdown.asked_at < SAME_REQUEST_MSECS;
 }
 
+/* A failure: kills all children, waits for them and closes all connections. PHASE_OVER. */
+static void end_now(struct master *master)
+{
+	struct ledger *ledger = master->ledger;
+
+	ledger->failed = true;
+	ledger->phase = PHASE_OVER;
+	acceptor_close(master);
+	children_end(master);
+	pool_abandon(master);
+}
+
 void shutdown_request(struct master *master, uint32_t signal_number)
 {
 	if (master->ledger->phase < PHASE_DRAINING)
 		begin(master, signal_number);
 	else if (!is_same_request(master->ledger, signal_number))
-		shutdown_now(master);
+		end_now(master);
 }
 
 static void tell_to_drain(struct child *child, uint64_t deadline_at)
@@ -148,7 +160,7 @@ static void give_up_output(struct master *master)
 /* In this order: what is said before is lost if it is on its way through the log. */
 static void give_up(struct master *master, const char *what)
 {
-	shutdown_now(master);
+	end_now(master);
 	diag("%s", what);
 }
 
@@ -237,15 +249,4 @@ void shutdown_advance(struct master *master)
 		ledger->phase = PHASE_OVER;
 	if (ledger->phase != PHASE_OVER && clock_reached(ledger->shutdown.patience_at))
 		kill_late(master);
-}
-
-void shutdown_now(struct master *master)
-{
-	struct ledger *ledger = master->ledger;
-
-	ledger->failed = true;
-	ledger->phase = PHASE_OVER;
-	acceptor_close(master);
-	children_end(master);
-	pool_abandon(master);
 }

@@ -25,7 +25,4 @@ uint64_t shutdown_next(const struct master *master);
  */
 void shutdown_advance(struct master *master);
 
-/* A failure: kills all children, waits for them and closes all connections. PHASE_OVER. */
-void shutdown_now(struct master *master);
-
 #endif

@@ -90,6 +90,7 @@ void read_manifest(const char *path);
  */
 void sort_sources(bool only_lines);
 
+/* How many sources there are, and each of them, in that order. */
 size_t source_count(void);
 struct source *source_at(size_t index);
 

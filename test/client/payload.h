@@ -44,6 +44,7 @@ uint64_t random_below(uint64_t *state, uint64_t limit);
 /* The kind of this name, or failure; NULL is the default's. */
 enum payload_kind payload_kind(const char *name);
 
+/* Begins a stream of this kind, the so many-th of its seed. */
 void payload_start(struct payload *payload, enum payload_kind kind, uint64_t seed, unsigned stream);
 
 /* The next byte, not taken. */

@@ -332,24 +332,8 @@ kill_loggers() {
 	done
 }
 
-# server_processes PATTERN: the server's processes of such a name, also those that have lost their parent: all
-# have its stderr.
-server_processes() {
-	local fd pid
-
-	for fd in /proc/[0-9]*/fd/2; do
-		[ "$fd" -ef "$ERR" ] || continue
-		pid=${fd#/proc/}
-		pid=${pid%%/*}
-		# shellcheck disable=SC2053 # a pattern
-		if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == $1 ]]; then
-			echo "$pid"
-		fi
-	done
-}
-
 nothing_is_left() {
-	[ -z "$(server_processes '*')" ]
+	[ -z "$(members "$PID")" ]
 }
 
 # The open descriptors of the server's processes, in an order that does not depend on who was replaced.

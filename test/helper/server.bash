@@ -1,7 +1,7 @@
 # What the integration tests share: starting and ending the server, looking at it, waiting for conditions.
 #
-# Nothing waits for a time to pass: wait_until polls a condition. Two functions of single suites sleep for their
-# own sake: one measures over a time, one reaches an instant by chance.
+# Nothing waits for a time to pass: wait_until polls a condition. What sleeps for its own sake, in single suites, measures
+# over a time or reaches an instant by chance.
 # A test's files lie in BATS_TEST_TMPDIR; all that it has started is killed, by process id, when it ends.
 
 # shellcheck disable=SC2034 # what is not used here is for the tests
@@ -64,8 +64,13 @@ wait_until() {
 
 # --- processes ---
 
+# is_gone PID: has the process ended? One that nobody has reaped has, too: bash may miss the end of a child, and reaps it
+# only when it waits for it or another ends.
 is_gone() {
-	! kill -0 "$1" 2>/dev/null
+	local fields
+
+	{ read -r fields <"/proc/$1/stat"; } 2>/dev/null || return 0
+	[[ ${fields##*) } == [ZX]* ]]
 }
 
 # await_end PID: waits for a process that the test has started to end; sets STATUS.
@@ -86,12 +91,29 @@ descendants() {
 	done
 }
 
+# members PID [PATTERN]: the processes, of such a name, of the session that PID has begun, also those that have lost their
+# parent, but not the dead.
+members() {
+	local stat name fields
+
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r fields <"$stat"; } 2>/dev/null || continue
+		name=${fields#*\(}
+		name=${name%)*}
+		read -ra fields <<<"${fields##*) }"
+		# shellcheck disable=SC2053 # a pattern
+		if [ "${fields[3]}" = "$1" ] && [ "${fields[0]}" != Z ] && [[ $name == ${2:-*} ]]; then
+			basename "${stat%/stat}"
+		fi
+	done
+}
+
 kill_started() {
 	local pid
 
 	for pid in "${!STARTED[@]}"; do
 		# shellcheck disable=SC2046 # a word for each process id
-		kill -KILL "$pid" $(descendants "$pid") 2>/dev/null || true
+		kill -KILL "$pid" $(descendants "$pid") $(members "$pid") 2>/dev/null || true
 	done
 }
 
@@ -145,8 +167,9 @@ launch_echod() {
 	for file in "$LOG" "$ERR"; do
 		[ ! -f "$file" ] || : >"$file"
 	done
-	# A shell without job control starts what is in the background deaf to SIGINT; nohup, to SIGHUP.
-	env --default-signal=INT,HUP "${RUNNER[@]}" "$ECHOD" "${listen[@]}" "$@" >"$LOG" 2>"$ERR" 3>&- &
+	# A shell without job control starts what is in the background deaf to SIGINT; nohup, to SIGHUP. By their session
+	# the server's processes are told from others.
+	setsid env --default-signal=INT,HUP "${RUNNER[@]}" "$ECHOD" "${listen[@]}" "$@" >"$LOG" 2>"$ERR" 3>&- &
 	PID=$!
 	STARTED[$PID]=1
 }
@@ -154,6 +177,14 @@ launch_echod() {
 # through COMMAND...: the server is to be run by this command.
 through() {
 	RUNNER=("$@")
+}
+
+# under_strace OPTION...: the server is to be run by strace, which is not its parent. Skips the test where that is not
+# permitted.
+under_strace() {
+	strace -qq -o /dev/null true 2>"$TMP/refusal" || skip "needs the right to trace: $(cat "$TMP/refusal")"
+	# LeakSanitizer cannot do its work in a traced process.
+	through "${RUNNER[@]}" env ASAN_OPTIONS=detect_leaks=0 strace -D "$@"
 }
 
 # handed_sockets_by COMMAND...: the server is to be run by this command, which has sockets for it to listen on.

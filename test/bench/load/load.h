@@ -100,11 +100,13 @@ void wait_for_events(uint64_t until_nsecs);
 
 /* ---- time (measure.c) ---- */
 
+/* An instant of a clock that goes on evenly, and so many seconds, in nanoseconds. */
 uint64_t now_nsecs(void);
 uint64_t nsecs(double seconds);
 
 extern uint64_t operations; /* whose latencies were recorded */
 
+/* Forgets the latencies that were recorded; records one. */
 void latency_reset(void);
 void latency_record(uint64_t value_nsecs);
 
@@ -121,7 +123,7 @@ void measure_end(bool megabytes);
 /* Serves for a warm-up, then as the command line says, and prints the answer. */
 void measure(serve *serve_one, bool megabytes);
 
-/* ---- what main.c chooses from (workloads.c, paced.c, recover.c) ---- */
+/* ---- what main.c chooses from (workloads.c, paced.c, recover.c); each runs, prints its answer and returns ---- */
 
 void ping_pong(void);
 void stream(void);
