@@ -274,6 +274,20 @@ TABLE_LINES='^echod: (process|worker 0|workers|logger|limits)[ :]'
 	stop_echod
 }
 
+@test "what still waits at the end comes after the log" {
+	start_together --workers=1 --output=plain --when-full=pause --status-socket="$TMP/socket"
+	stop_logger
+	open_client bulk "$CLIENT" stream -S -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
+	wait_until says bulk '^stalled [0-9]*$'
+	ask_for_tables 30
+	signal_echod TERM
+	signal_echod INT # at once
+	await_echod 1
+	# Of the tables the pipe has had some, which nobody reads any more.
+	grep -aE "$TABLE_LINES" "$LOG" | tail -n 1 | grep -q '^echod: limits: '
+	[ "$(grep -aEc "$TABLE_LINES" "$LOG")" -ge 100 ]
+}
+
 # What waits is in the new program's hands then, and its logger goes on.
 @test "an upgrade while the log has no room loses no message" {
 	on_a_copy
