@@ -177,13 +177,14 @@ fills_the_disk() {
 	[ "$(stat -L -c %s "/proc/$PID/root$TMP/disk/log")" -ge $((2 << 20)) ]
 }
 
-# Standard error is in the same file, so that it is written through the relay, and all that is said goes through the log.
+# Standard error is in the same file, so that all that is said goes through the log.
 kill_while_both_wait() {
 	log_on_its_disk both
 	start_silent_echod --quiet --workers=2 --when-full=pause --output=escaped
 	hold_log
-	send_streams -H
+	send_streams -H "${STALLED[@]}"
 	wait_until fills_the_disk
+	wait_until clients_wait
 	kill_loggers "$1"
 	make_room
 	await_client streams

@@ -415,7 +415,9 @@ forges_no_line() {
 
 	# shellcheck disable=SC2016 # for the other shell to expand
 	through env "ECHOD_HOSTILE=$1" "ECHOD_HOSTILE_SEED=$RANDOM" sh -c 'exec "$@" 2>&1' sh
-	start_silent_echod --workers=1 --output=escaped
+	launch_echod --workers=1 --output=escaped
+	wait_until grep -q '^echod: listening on ' "$LOG"
+	PORT=$(sed -n 's/^echod: listening on .*://p' "$LOG")
 	open_client told nc -N 127.0.0.1 "$PORT"
 	feed told 'misbehave '
 	wait_until grep -q ': misbehave $' "$LOG"

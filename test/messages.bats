@@ -232,19 +232,26 @@ stop_logger() {
 	wait_until has_stopped "$LOGGER"
 }
 
-TABLE_LINES='^echod: (process|worker 0|workers|logger|limits)[ :]'
+TABLE_LINES='^echod: (process|worker [0-9]|workers|logger|limits)[ :]'
+
+# in_turn: are these lines of whole tables, one after the other, as far as they go, of a server with so many workers?
+in_turn() {
+	awk -v workers="$1" 'BEGIN { names = "process"; for (i = 0; i < workers; i++) names = names " worker"
+			rows = split(names " workers logger limits", order) }
+		{ sub(/:$/, "", $2) } $2 != order[(NR - 1) % rows + 1] { exit 1 }'
+}
 
 @test "a logger that is stopped: what finds no room in the pipe waits in its turn, and what is too much is counted" {
 	local kept left_out
 
-	start_together --workers=1 --output=plain --when-full=pause --status-socket="$TMP/socket"
+	start_together --workers=4 --output=plain --when-full=pause --status-socket="$TMP/socket"
 	open_client half nc -N 127.0.0.1 "$PORT"
 	feed half 'half '
 	wait_until ends_with 'half '
 	stop_logger
 	open_client bulk "$CLIENT" stream -S -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
 	wait_until says bulk '^stalled [0-9]*$'
-	ask_for_tables 110
+	ask_for_tables 75
 	ends_with 'half ' # nothing stands there that the logger has not written
 	kill -CONT "$LOGGER"
 	await_client bulk
@@ -253,10 +260,12 @@ TABLE_LINES='^echod: (process|worker 0|workers|logger|limits)[ :]'
 	# The data may have whatever bytes, but these begin no line of it.
 	kept=$(grep -aEc "$TABLE_LINES" "$LOG")
 	left_out=$(sed -n 's/^echod: \([0-9]*\) messages left out$/\1/p' "$LOG")
-	[ "$((kept + left_out))" -eq 550 ]
+	[ "$((kept + left_out))" -eq 600 ]
+	grep -aE "$TABLE_LINES" "$LOG" | in_turn 4
+	run ! grep -aE "$TABLE_LINES" <(sed '1,/^echod: [0-9]* messages left out$/d' "$LOG")
 	[ "$(grep -aE "$TABLE_LINES" "$LOG" | wc -c)" -gt 32000 ]
 	# shellcheck disable=SC2094 # it is only read
-	[ "$(grep -av '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 12000000 ]
+	[ "$(grep -av '^echod: \|^New connection from ' "$LOG" | wc -c)" -ge 40000005 ]
 }
 
 @test "a logger that is stopped: what a worker has to say and finds no room is left out, and that is told" {
@@ -284,8 +293,45 @@ TABLE_LINES='^echod: (process|worker 0|workers|logger|limits)[ :]'
 	signal_echod INT # at once
 	await_echod 1
 	# Of the tables the pipe has had some, which nobody reads any more.
-	grep -aE "$TABLE_LINES" "$LOG" | tail -n 1 | grep -q '^echod: limits: '
-	[ "$(grep -aEc "$TABLE_LINES" "$LOG")" -ge 100 ]
+	grep -aE "$TABLE_LINES" "$LOG" >"$TMP/tables"
+	[ "$(wc -l <"$TMP/tables")" -ge 100 ]
+	tail -n 100 "$TMP/tables" | in_turn 1
+}
+
+@test "json: what waits when the end is asked for is in the log, before its end" {
+	stderr_joins_stdout
+	start_silent_echod --workers=1 --output=json --when-full=pause --status-socket="$TMP/socket"
+	wait_until said 'listening on 127\.0\.0\.1:[0-9]*'
+	stop_logger
+	open_client bulk "$CLIENT" stream -S -e -n 1 -b 40000000 -w 40000000 -m "$TMP/sent" "127.0.0.1:$PORT"
+	wait_until says bulk '^stalled [0-9]*$'
+	ask_for_tables 30
+	signal_echod TERM
+	kill -CONT "$LOGGER"
+	await_client bulk
+	await_echod 0
+	[ "$(jq -r 'select(.event.action == "message") | .message' "$LOG" | grep -c '^limits: ')" -eq 30 ]
+	[ "$(tail -n 1 "$LOG" | jq -r .event.action)" = stop ]
+}
+
+# A program that has something to say itself is tried by an upgrade, while the log stands in the middle of a line.
+@test "what a new program says that is none does not stand in the log" {
+	on_a_copy
+	start_together --workers=1 --output=escaped
+	open_client a nc -N 127.0.0.1 "$PORT"
+	feed a 'half '
+	wait_until ends_with 'half '
+	printf '#!/bin/sh\necho wrong >&2\nexit 1\n' >"$BINARY.new"
+	chmod +x "$BINARY.new"
+	mv "$BINARY.new" "$BINARY"
+	kill -USR2 "$PID"
+	wait_until reported 'echod: upgrade: .*, the old program stays'
+	feed a $'10.0.0.1:99: not mine\n'
+	wait_until got a $'half 10.0.0.1:99: not mine\n'
+	await_client a
+	stop_echod
+	grep -q '^127.0.0.1:[0-9]*: 10\.0\.0\.1:99: not mine$' "$LOG"
+	run ! grep -vE '^(127\.0\.0\.1:[0-9]*[:*] |echod: )' "$LOG"
 }
 
 # What waits is in the new program's hands then, and its logger goes on.

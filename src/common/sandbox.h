@@ -22,7 +22,8 @@ int sandbox_check(void);
 /*
  * Puts the calling process, a child with this seat, behind its filter, for good. All that it will need has been opened,
  * mapped and allocated, but for so many descriptors that others will send it. A call that is not let through ends it
- * with SEAT_FORBIDDEN, after a message to the master. Does nothing if it is not wanted. -1 with errno.
+ * with SEAT_FORBIDDEN, after a message to the master. Does nothing if it is not wanted. -1 with errno: EACCES if the
+ * process may still gain rights (rights_give_up()), or another.
  */
 int sandbox_enter(const struct seat *seat, uint32_t descriptors);
 

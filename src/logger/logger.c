@@ -298,7 +298,7 @@ static int loop(struct logger *logger)
 	ssize_t bytes = PAUSE_LESS_BYTES;
 
 	add_start(logger);
-	if (logger->seat->options->messages_in_log)
+	if (logger->seat->options->messages_in_log && !logger->seat->discard)
 		diag_through(add_message, logger);
 	do {
 		if (work_off(logger) != 0)

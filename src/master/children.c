@@ -194,7 +194,7 @@ bool children_log(const struct master *master)
 {
 	const struct child *logger = ledger_logger(master->ledger);
 
-	return logger->process.ready || (!logger->absent && logger->delay_msecs <= DELAY_FUTILE_MSECS);
+	return logger->process.pid != 0 || (!logger->absent && logger->delay_msecs <= DELAY_FUTILE_MSECS);
 }
 
 /* ---- the channel ---- */

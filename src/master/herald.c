@@ -1,12 +1,15 @@
 /* Messages into the log; run by the master. See herald.h. */
 #include "master/herald.h"
 
-#include <stdint.h>
+#include <errno.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/diag.h"
 #include "common/message.h"
 #include "master/children.h"
+
+enum { PAUSE_MSECS = 50 }; /* after a call that failed, and not for want of room */
 
 /*
  * What there is to say at the start comes before the log, which stands at the beginning of a line until clients are
@@ -23,17 +26,21 @@ static bool belongs_in_log(const struct master *master)
 /* False if there is no room. */
 static bool put(const struct master *master, const char *line, size_t length)
 {
-	const struct ledger *ledger = master->ledger;
+	struct ledger *ledger = master->ledger;
 	struct record origin = { .slot = RECORD_OF_MASTER,
 				 .seal = record_seal(ledger->record_key, RECORD_OF_MASTER, 0, NULL) };
 
-	return ledger->pipe_fds[1] >= 0 &&
-	       message_send(ledger->pipe_fds[1], &origin, master->options, line, length);
+	if (ledger->pipe_fds[1] < 0)
+		return false;
+	if (message_send(ledger->pipe_fds[1], &origin, master->options, line, length))
+		return true;
+	ledger->waiting_lines.retry_at = errno == EAGAIN ? CLOCK_NEVER : clock_msecs() + PAUSE_MSECS;
+	return false;
 }
 
 static void keep(struct waiting_lines *waiting, const char *line, size_t length)
 {
-	if (length > sizeof(waiting->text) - waiting->bytes) {
+	if (waiting->left_out > 0 || length > sizeof(waiting->text) - waiting->bytes) {
 		waiting->left_out++;
 		return;
 	}
@@ -68,7 +75,7 @@ bool herald_take(const void *context, const char *line, size_t length)
 	struct waiting_lines *waiting = &master->ledger->waiting_lines;
 
 	if (!belongs_in_log(master)) {
-		move_on(master, false);
+		herald_advance(master);
 		return false;
 	}
 	if (waiting->bytes > 0 || !put(master, line, length))
@@ -82,12 +89,29 @@ bool herald_pass_on(const struct master *master, const char *line, size_t length
 	       put(master, line, length);
 }
 
+bool herald_waits(const struct master *master)
+{
+	return master->ledger->waiting_lines.bytes > 0 && belongs_in_log(master);
+}
+
+static bool is_failing(const struct waiting_lines *waiting)
+{
+	return waiting->retry_at != 0 && waiting->retry_at != CLOCK_NEVER;
+}
+
 struct pollfd herald_watch(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
-	bool waits = ledger->waiting_lines.bytes > 0 && belongs_in_log(master);
+	bool watches = herald_waits(master) && !is_failing(&ledger->waiting_lines);
 
-	return (struct pollfd){ .fd = waits ? ledger->pipe_fds[1] : -1, .events = POLLOUT };
+	return (struct pollfd){ .fd = watches ? ledger->pipe_fds[1] : -1, .events = POLLOUT };
+}
+
+uint64_t herald_next(const struct master *master)
+{
+	const struct waiting_lines *waiting = &master->ledger->waiting_lines;
+
+	return herald_waits(master) && is_failing(waiting) ? waiting->retry_at : CLOCK_NEVER;
 }
 
 void herald_advance(const struct master *master)

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "master/state.h"
 
@@ -23,8 +24,14 @@ bool herald_take(const void *context, const char *line, size_t length);
 /* Puts a child's line into the log, if that has room and no other waits for it; else false. */
 bool herald_pass_on(const struct master *master, const char *line, size_t length);
 
-/* What poll() is to watch for room for what waits; without a descriptor, -1, if nothing does. */
+/* Does anything wait for room in the log? */
+bool herald_waits(const struct master *master);
+
+/* What poll() is to watch for that room; without a descriptor, -1, if nothing waits for it. */
 struct pollfd herald_watch(const struct master *master);
+
+/* When to advance even if there is no room; CLOCK_NEVER: no need. */
+uint64_t herald_next(const struct master *master);
 
 /* Puts what waits into the log, as far as that has room; writes it to stderr if it does not belong there any more. */
 void herald_advance(const struct master *master);

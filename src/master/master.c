@@ -85,6 +85,7 @@ static uint64_t next_at(const struct master *master)
 	at = clock_sooner(at, clock_sooner(address_limit_next(master), audit_next(master)));
 	at = clock_sooner(at, clock_sooner(upgrade_next(master), shutdown_next(master)));
 	at = clock_sooner(at, clock_sooner(monitor_next(master), notify_next(master)));
+	at = clock_sooner(at, herald_next(master));
 	return clock_sooner(at, children_next(master));
 }
 
@@ -229,9 +230,9 @@ int master_run(const struct options *options, const struct crew *crew, char *con
 		return 1;
 	if (role == UPGRADE_NONE)
 		upgrade_note_program(&master);
-	notify_open(&master);
 	if (options->messages_in_log)
 		diag_through(herald_take, &master);
+	notify_open(&master);
 	status = loop(&master);
 	upgrade_give_up(&master);
 	monitor_close(&master);

@@ -13,6 +13,7 @@
 #include "common/log_progress.h"
 #include "master/acceptor.h"
 #include "master/children.h"
+#include "master/herald.h"
 #include "master/pool.h"
 
 enum {
@@ -81,8 +82,8 @@ static void end_now(struct master *master)
 
 	ledger->failed = true;
 	ledger->phase = PHASE_OVER;
+	children_end(master); /* before anything is said: from now on that stands where the log stands */
 	acceptor_close(master);
-	children_end(master);
 	pool_abandon(master);
 }
 
@@ -139,6 +140,10 @@ static void drain(struct master *master)
 	if (ledger->shutdown.cut > 0)
 		diag("drain timeout: %u connection%s closed", ledger->shutdown.cut,
 		     ledger->shutdown.cut == 1 ? "" : "s");
+	ledger->shutdown.cut = 0;
+	herald_advance(master);
+	if (herald_waits(master)) /* for room in the log */
+		return;
 	close(ledger->pipe_fds[1]);
 	ledger->pipe_fds[1] = -1;
 	ledger->phase = PHASE_LOGGING;

@@ -140,10 +140,11 @@ _Noreturn static void check(const struct master *master)
 	int null_fd = open("/dev/null", O_RDWR);
 
 	diag_through(NULL, NULL);
-	/* It gets the memory and stderr, and nothing that could disturb what is going on. */
+	/* It gets the memory and, unless the log stands there, stderr, and nothing that could disturb what is going on. */
 	for (uint32_t i = 0; i <= ledger->workers; i++)
 		keep[6 + i] = ledger->children[i].memory_fd;
 	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
+	    (!master->options->messages_in_log || dup2(null_fd, STDERR_FILENO) >= 0) &&
 	    descriptors_close_others(keep, 6 + ledger->workers + 1) == 0)
 		execute(master, CHECK_VARIABLE);
 	_exit(1);

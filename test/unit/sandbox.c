@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/rights.h"
 #include "options.h"
 #include "unit.h"
 
@@ -205,6 +206,7 @@ int main(void)
 		return unit_result();
 	}
 	CHECK(sandbox_check() == 0);
+	CHECK(rights_give_up() == 0);
 	CHECK(channel_open(ends) == 0);
 	check_every_call();
 	check_arguments();

@@ -69,7 +69,7 @@ static void check_unsound(void)
 	check_left(BLOCK, 2 * BLOCK, false, 0);
 	check_left(BLOCK + 1000, 1000, false, 0);
 	check_left(2 * BLOCK - 1, BLOCK, false, 0);
-	check_left(RECORD_POSITION_MAX + BLOCK, RECORD_POSITION_MAX + 1, false, 0);
+	check_left(RECORD_POSITION_MAX + 1 + 1000, RECORD_POSITION_MAX + 1, false, 0);
 }
 
 int main(void)
