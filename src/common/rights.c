@@ -26,7 +26,7 @@ static int get_capabilities(struct __user_cap_header_struct *header, struct __us
 static bool has_none(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { { .effective = 0 } };
 
 	if (get_capabilities(&header, sets) != 0)
 		return false;
