@@ -218,6 +218,8 @@ said() {
 
 # ask_for_tables COUNT: the master has written so many, wherever to.
 ask_for_tables() {
+	local i
+
 	for ((i = 0; i < $1; i++)); do
 		kill -USR1 "$PID"
 		ask

@@ -335,7 +335,7 @@ spent() {
 # Two thousand wait until the first one's time comes: their worker has done next to nothing until the last look but one
 # before that.
 look_at_thousands() {
-	local worker before after last
+	local worker before after=() last
 
 	start_echod --workers=1 --output=escaped --idle-timeout=10s --stall-timeout=1s
 	worker=$(processes echod-worker)
@@ -349,6 +349,7 @@ look_at_thousands() {
 		read -rt 0.2 _ <>"$NEVER" || true
 	done
 	echo "${before[*]}, then ${after[*]}"
+	[ "${#after[@]}" -eq 2 ] # none had been closed before the first look
 	[ "$((after[0] - before[0]))" -le 15 ]
 	[ "$((after[1] - before[1]))" -le 1000 ]
 	wait_until closes idle 2000

@@ -4,8 +4,7 @@
  * Where stderr is the same file or terminal as the log they go through the log: only the logger knows whether it stands
  * in the middle of a line there. Else the master writes those of the workers, which have no stderr: it may be a file.
  * While clients are served and a logger runs nobody writes straight there: what a client sends could look like somebody
- * else's line then.
- * What of a worker's finds no room the master is told, too (master/hearsay.h).
+ * else's line then. What of a worker's finds no room the master is told, too (master/hearsay.h).
  *
  * A worker speaks of itself or of its connections, and its lines begin accordingly; whoever takes one from it sees
  * to that.

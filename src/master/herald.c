@@ -34,7 +34,7 @@ static bool put(const struct master *master, const char *line, size_t length)
 		return false;
 	if (message_send(ledger->pipe_fds[1], &origin, master->options, line, length))
 		return true;
-	ledger->waiting_lines.retry_at = errno == EAGAIN ? CLOCK_NEVER : clock_msecs() + PAUSE_MSECS;
+	ledger->waiting_lines.retry_at = errno == EAGAIN ? 0 : clock_msecs() + PAUSE_MSECS;
 	return false;
 }
 
@@ -94,24 +94,19 @@ bool herald_waits(const struct master *master)
 	return master->ledger->waiting_lines.bytes > 0 && belongs_in_log(master);
 }
 
-static bool is_failing(const struct waiting_lines *waiting)
-{
-	return waiting->retry_at != 0 && waiting->retry_at != CLOCK_NEVER;
-}
-
 struct pollfd herald_watch(const struct master *master)
 {
 	const struct ledger *ledger = master->ledger;
-	bool watches = herald_waits(master) && !is_failing(&ledger->waiting_lines);
+	bool watches = herald_waits(master) && ledger->waiting_lines.retry_at == 0;
 
 	return (struct pollfd){ .fd = watches ? ledger->pipe_fds[1] : -1, .events = POLLOUT };
 }
 
 uint64_t herald_next(const struct master *master)
 {
-	const struct waiting_lines *waiting = &master->ledger->waiting_lines;
+	uint64_t retry_at = master->ledger->waiting_lines.retry_at;
 
-	return herald_waits(master) && is_failing(waiting) ? waiting->retry_at : CLOCK_NEVER;
+	return herald_waits(master) && retry_at != 0 ? retry_at : CLOCK_NEVER;
 }
 
 void herald_advance(const struct master *master)

@@ -160,7 +160,7 @@ struct notify_state {
 struct waiting_lines {
 	uint32_t bytes;
 	uint32_t left_out; /* lines for which there was none here either, and that was not said */
-	uint64_t retry_at; /* not to be tried before: it was not for want of room; CLOCK_NEVER or 0: it was */
+	uint64_t retry_at; /* not to be tried before; 0: it was only room that lacked */
 	char text[32 * 1024];
 };
 
